@@ -1,0 +1,135 @@
+"""Checks of arguments on entry: they run when a function is traced, so they are free under jit.
+
+Each check returns its argument, ready for use. Errors name the argument, what came and what was
+expected: `ValueError` for shapes and values, `TypeError` for dtypes. Values can be checked only
+where they are concrete; what a traced value out of range does is said where it is used.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+
+def is_traced(value: object) -> bool:
+    """Whether `value` is known only when the compiled program runs."""
+    return isinstance(value, jax.core.Tracer)
+
+
+def floating(name: str, value: ArrayLike) -> jax.Array:
+    """Returns `value` in `promote_types(its dtype, float32)`; a TypeError if it is not floating."""
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"{name} must have a floating dtype, but came as {array.dtype}.")
+    return array.astype(jnp.promote_types(array.dtype, jnp.float32))
+
+
+def scores(name: str, value: ArrayLike) -> jax.Array:
+    """Returns floating `[..., classes]` with at least 2 classes."""
+    array = floating(name, value)
+    if array.ndim < 1 or array.shape[-1] < 2:
+        raise ValueError(
+            f"{name} must have shape [..., classes] with at least 2 classes, "
+            f"but came with shape {array.shape}."
+        )
+    return array
+
+
+def features_and_anchors(
+    features: ArrayLike, anchors: ArrayLike, *, anchors_name: str = "anchors"
+) -> tuple[jax.Array, jax.Array]:
+    """Returns floating `[..., dim]` and `[classes, dim]` of one width and one dtype."""
+    features, anchors = floating("features", features), floating(anchors_name, anchors)
+    if anchors.ndim != 2 or anchors.shape[0] < 2:
+        raise ValueError(
+            f"{anchors_name} must have shape [classes, dim] with at least 2 classes, "
+            f"but came with shape {anchors.shape}."
+        )
+    if features.ndim < 1 or features.shape[-1] != anchors.shape[1]:
+        raise ValueError(
+            f"features must have shape [..., dim] with dim = {anchors.shape[1]}, the width of "
+            f"{anchors_name}, but came with shape {features.shape}."
+        )
+    dtype = jnp.promote_types(features.dtype, anchors.dtype)
+    return features.astype(dtype), anchors.astype(dtype)
+
+
+def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Array:
+    """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
+    array = jnp.asarray(value)
+    if not jnp.issubdtype(array.dtype, jnp.integer):
+        raise TypeError(f"labels must have an integer dtype, but came as {array.dtype}.")
+    if array.shape != batch_shape:
+        raise ValueError(
+            f"labels must have shape {batch_shape}, the batch shape of {of}, "
+            f"but came with shape {array.shape}."
+        )
+    return array
+
+
+def mask(value: ArrayLike | None, batch_shape: tuple[int, ...]) -> jax.Array:
+    """Returns a bool mask of exactly `batch_shape`; all true for None."""
+    if value is None:
+        return jnp.ones(batch_shape, bool)
+    array = jnp.asarray(value)
+    if array.dtype != jnp.bool_:
+        raise TypeError(f"where must have dtype bool, but came as {array.dtype}.")
+    if array.shape != batch_shape:
+        raise ValueError(
+            f"where must have shape {batch_shape}, one flag an example, "
+            f"but came with shape {array.shape}."
+        )
+    return array
+
+
+def number(
+    name: str,
+    value: ArrayLike,
+    dtype: jnp.dtype,
+    *,
+    minimum: float = 0.0,
+    maximum: float = np.inf,
+    open_minimum: bool = False,
+) -> jax.Array:
+    """Returns a scalar hyper-parameter as `dtype`; where concrete it must lie in the range."""
+    array = jnp.asarray(value, dtype)
+    if array.ndim != 0:
+        raise ValueError(f"{name} must be a scalar, but came with shape {array.shape}.")
+    _check_range(name, value, minimum, maximum, open_minimum=open_minimum)
+    return array
+
+
+def class_vector(
+    name: str,
+    value: ArrayLike,
+    num_classes: int,
+    dtype: jnp.dtype,
+    *,
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
+    scalar: bool = False,
+) -> jax.Array:
+    """Returns one number a class, `[classes]`; or a scalar, where `scalar` allows one."""
+    array = jnp.asarray(value, dtype)
+    if array.shape != (num_classes,) and not (scalar and array.ndim == 0):
+        allowed = (
+            f"a scalar or of shape ({num_classes},)" if scalar else f"of shape ({num_classes},)"
+        )
+        raise ValueError(
+            f"{name} must be {allowed}, one number a class, but came with shape {array.shape}."
+        )
+    _check_range(name, value, minimum, maximum)
+    return array
+
+
+def _check_range(
+    name: str, value: ArrayLike, minimum: float, maximum: float, *, open_minimum: bool = False
+) -> None:
+    if is_traced(value):
+        return
+    host = np.asarray(value, np.float64)
+    above = host > minimum if open_minimum else host >= minimum
+    if not np.all(above & (host <= maximum)):
+        bounds = f"{'above' if open_minimum else 'at least'} {minimum:g}"
+        bounds += f" and at most {maximum:g}" if np.isfinite(maximum) else ""
+        raise ValueError(f"{name} must be {bounds}, but came as {value}.")

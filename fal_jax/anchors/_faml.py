@@ -1,0 +1,204 @@
+"""FAML: anchors follow a geometrically weighted mean of recent features."""
+
+from collections.abc import Callable, Hashable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from fal_jax import _checks
+from fal_jax.anchors._rule import AnchorRule, AnchorState
+
+paper_constant = 0.999
+"""The rate of the paper's Sec. 4.1: an update all but replaces the anchor by the window's mean."""
+
+_WEIGHT_LIMIT = 1e30  # for ratio < 1: past it a new step's share is below any precision
+
+
+def paper_decay(num_updates: int) -> optax.Schedule:
+    """The rate of the paper's Sec. 3.4: "initialised to 0.9 and decayed quadratically".
+
+    `0.9 (1 - t / num_updates)^2` at update t. The horizon is our reading; the paper names none.
+
+    Args:
+      num_updates: updates that the run will make, `num_steps // every`, at least 1.
+
+    Returns:
+      A schedule of the number of updates made so far, for the `rate` of `faml`.
+
+    Raises:
+      ValueError: if num_updates is below 1.
+
+    References:
+      Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 3.4.
+
+    Example:
+      >>> rate = paper_decay(10)
+      >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
+      [0.9, 0.225, 0.0]
+    """
+    if num_updates < 1:
+        raise ValueError(f"num_updates must be at least 1, but came as {num_updates}.")
+    return optax.polynomial_schedule(0.9, 0.0, power=2, transition_steps=num_updates)
+
+
+def faml(
+    num_classes: int,
+    dim: int,
+    *,
+    ratio: ArrayLike = 1.3,
+    every: ArrayLike = 200,
+    rate: ArrayLike | Callable[[jax.Array], ArrayLike] = paper_constant,
+) -> AnchorRule:
+    """Anchors moved by a weighted mean of recent features, with no gradient (FAML).
+
+    Over a window of `every` steps, each class has the mean `mu_k` of its features with weight
+    `ratio^i` at step i, divided by the class' own weight. At the window's end
+    `phi_k <- rate * mu_k + (1 - rate) * phi_k`, a class unseen in the window keeps its anchor to
+    the bit, and the window is cleared; a window that the run does not finish is dropped. A step
+    without a valid example counts. No power of ratio is formed, so neither long windows nor long
+    absences overflow or underflow.
+
+    In training, one step is: forward with the parameters and anchors of step t, loss, gradient,
+    optimiser update, then `update` with the features of that same forward pass.
+
+    `update(features, labels, state, *, where=None, axis_name=None)` takes features `[..., dim]`,
+    integer labels `[...]`, a bool mask of the valid examples and the mapped axis that the batch is
+    split over: class sums and counts add over it first, so any split gives the same anchors. An
+    out-of-range label of a valid example makes the window, and so the anchors, NaN. Gradients stop
+    at all features inside.
+
+    Args:
+      num_classes: number of classes, at least 2.
+      dim: width of features, at least 1.
+      ratio: scalar above 0, r of Eq. 11: how much more a step weighs than the one before. The
+        effective window is `ratio / (ratio - 1)` steps for ratio > 1, 4.3 for 1.3, whatever
+        `every` is. May be traced.
+      every: scalar integer, at least 1, n of Eq. 11: steps between updates. May be traced.
+      rate: scalar in [0, 1], lambda of Eq. 10, the weight of the NEW mean; or a schedule of the
+        number of updates made so far, from 0. May be traced.
+
+    Returns:
+      An `AnchorRule`. `init(anchors)` takes the `[classes, dim]` anchors to start from, see
+      `initial_anchors`.
+
+    Raises:
+      ValueError: if an argument, where concrete, is out of range; at `init` and `update` if the
+        shapes do not fit.
+      TypeError: at `init` and `update`, for anchors or features that are not floating, labels
+        that are not integer or a mask that is not bool.
+
+    References:
+      Baloch et al., Focused Anchors Loss, ACML 2019, Eq. 10 to 12. Eq. 11 is normalised by the
+      class' own weight (else rare classes shrink to 0) and its i runs over steps; Eq. 12, upside
+      down, is not needed.
+
+    Example:
+      >>> rule = faml(2, 1, every=1, rate=1.0)
+      >>> state = rule.init([[0.0], [9.0]])
+      >>> rule.update([[1.0], [3.0]], [0, 0], state).anchors
+      Array([[2.],
+             [9.]], dtype=float32)
+    """
+    if num_classes < 2 or dim < 1:
+        raise ValueError(
+            "num_classes must be at least 2 and dim at least 1, "
+            f"but came as {num_classes} and {dim}."
+        )
+    _checks.number("ratio", ratio, jnp.float32, open_minimum=True)
+    _checks.number("every", every, jnp.float32, minimum=1)
+    if not callable(rate):
+        _checks.number("rate", rate, jnp.float32, maximum=1.0)
+
+    def init(anchors: ArrayLike) -> AnchorState:
+        anchors = _checks.floating("anchors", anchors)
+        if anchors.shape != (num_classes, dim):
+            raise ValueError(
+                f"anchors must have shape ({num_classes}, {dim}), [classes, dim] of this rule, "
+                f"but came with shape {anchors.shape}."
+            )
+        return AnchorState(
+            anchors=anchors,
+            window_means=jnp.zeros_like(anchors),
+            window_weights=jnp.zeros(num_classes, anchors.dtype),
+            window_seen=jnp.zeros(num_classes, bool),
+            num_steps=jnp.zeros((), jnp.int32),
+            num_updates=jnp.zeros((), jnp.int32),
+        )
+
+    def update(
+        features: ArrayLike,
+        labels: ArrayLike,
+        state: AnchorState,
+        *,
+        where: ArrayLike | None = None,
+        axis_name: Hashable | None = None,
+    ) -> AnchorState:
+        features, _ = _checks.features_and_anchors(features, state.anchors)
+        labels = _checks.labels(labels, features.shape[:-1], of="features")
+        where = _checks.mask(where, features.shape[:-1])
+        features = jax.lax.stop_gradient(features).astype(state.anchors.dtype)
+        means, counts = _class_means(features, labels, where, num_classes, axis_name)
+        state = _fold_in(state, means, counts, jnp.asarray(ratio, means.dtype))
+        lam = rate(state.num_updates) if callable(rate) else rate
+        moved = _move(state, jnp.asarray(lam, means.dtype))
+        is_end = state.num_steps % jnp.asarray(every, jnp.int32) == 0
+        return jax.tree.map(lambda new, old: jnp.where(is_end, new, old), moved, state)
+
+    return AnchorRule(init, update)
+
+
+def _class_means(
+    features: jax.Array,
+    labels: jax.Array,
+    where: jax.Array,
+    num_classes: int,
+    axis_name: Hashable | None,
+) -> tuple[jax.Array, jax.Array]:
+    """Mean feature `[classes, dim]` and size `[classes]` of each class in the whole batch."""
+    batch_axes = tuple(range(labels.ndim))
+    labels, features = jnp.where(where, labels, 0), jnp.where(where[..., None], features, 0)
+    is_member = jax.nn.one_hot(labels, num_classes, dtype=features.dtype) * where[..., None]
+    in_range = jnp.all((labels >= 0) & (labels < num_classes))
+    sums = jnp.tensordot(
+        is_member, features, (batch_axes, batch_axes), precision=jax.lax.Precision.HIGHEST
+    )
+    sums = jnp.where(in_range, sums, jnp.nan)
+    counts = jnp.where(in_range, jnp.sum(is_member, axis=batch_axes), jnp.nan)
+    if axis_name is not None:
+        sums, counts = jax.lax.psum((sums, counts), axis_name)
+    return sums / jnp.maximum(counts, 1)[:, None], counts
+
+
+def _fold_in(
+    state: AnchorState, means: jax.Array, counts: jax.Array, ratio: jax.Array
+) -> AnchorState:
+    """The state with one step's class means in the window, one weight for every example in it.
+
+    `window_weights` are relative to the current step, so old ones fade by `1 / ratio` a step. For
+    ratio > 1 they may reach 0 unharmed: the next mean then takes over whole. For ratio < 1 they
+    grow, and stop at a limit from where no later step can tell.
+    """
+    weights = jnp.minimum(state.window_weights / ratio, _WEIGHT_LIMIT) + counts
+    is_seen = counts != 0  # also NaN, which must spread
+    share = jnp.where(is_seen, counts / jnp.where(is_seen, weights, 1), 0)[:, None]
+    moved = state.window_means + share * (means - state.window_means)
+    return state._replace(
+        window_means=jnp.where(is_seen[:, None], moved, state.window_means),
+        window_weights=weights,
+        window_seen=state.window_seen | is_seen,
+        num_steps=state.num_steps + 1,
+    )
+
+
+def _move(state: AnchorState, rate: jax.Array) -> AnchorState:
+    """The state after an anchor update (Eq. 10), with an empty window."""
+    moved = rate * state.window_means + (1 - rate) * state.anchors
+    return state._replace(
+        anchors=jnp.where(state.window_seen[:, None], moved, state.anchors),
+        window_means=jnp.zeros_like(state.window_means),
+        window_weights=jnp.zeros_like(state.window_weights),
+        window_seen=jnp.zeros_like(state.window_seen),
+        num_updates=state.num_updates + 1,
+    )

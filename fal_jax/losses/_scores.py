@@ -1,0 +1,181 @@
+"""Scores: distances to anchors, and the logits and probabilities that they stand for."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from fal_jax import _checks
+
+
+def squared_distances(features: ArrayLike, anchors: ArrayLike) -> jax.Array:
+    """Squared Euclidean distance of each example to each anchor.
+
+    `d_k = ||f - phi_k||^2`, by direct differences: exact when features are large and distances
+    small, where the expansion `||f||^2 - 2 f.phi + ||phi||^2` loses all its digits.
+
+    Args:
+      features: `[..., dim]`, floating.
+      anchors: `[classes, dim]`, floating; at least 2 classes.
+
+    Returns:
+      `[..., classes]`, at least 0, in `promote_types(dtype, float32)`. Gradients flow to features
+      and anchors, and are 0 at distance 0.
+
+    Raises:
+      ValueError: if the shapes do not fit.
+      TypeError: if features or anchors are not floating.
+
+    References:
+      Baloch et al., Focused Anchors Loss, ACML 2019, the distances of Eq. 7.
+
+    Example:
+      >>> squared_distances([3.0, 4.0], [[0.0, 0.0], [3.0, 3.0]])
+      Array([25.,  1.], dtype=float32)
+    """
+    features, anchors = _checks.features_and_anchors(features, anchors)
+    return jnp.sum(_differences(features, anchors) ** 2, axis=-1)
+
+
+def half_mahalanobis(
+    features: ArrayLike, means: ArrayLike, log_variances: ArrayLike | None = None
+) -> jax.Array:
+    """Half the squared Mahalanobis distance of each example to each class, diagonal covariance.
+
+    `d_k = 1/2 sum_j (f_j - mu_kj)^2 exp(-log_variances_kj)`. The log-determinant that goes with it
+    is `log_variances.sum(-1)`.
+
+    Args:
+      features: `[..., dim]`, floating.
+      means: `[classes, dim]`, floating; at least 2 classes.
+      log_variances: `[classes, dim]`, floating, or None for the identity.
+
+    Returns:
+      `[..., classes]`, at least 0, in `promote_types(dtype, float32)`. Gradients flow to all
+      three; log variances far below 0 overflow.
+
+    Raises:
+      ValueError: if the shapes do not fit.
+      TypeError: if an argument is not floating.
+
+    References:
+      Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification,
+      CVPR 2018; the exponent of Eq. 2 in Baloch et al., 2019.
+
+    Example:
+      >>> half_mahalanobis([3.0, 4.0], [[0.0, 0.0], [3.0, 3.0]])
+      Array([12.5,  0.5], dtype=float32)
+    """
+    features, means = _checks.features_and_anchors(features, means, anchors_name="means")
+    squares = _differences(features, means) ** 2
+    if log_variances is not None:
+        log_variances = _checks.floating("log_variances", log_variances)
+        if log_variances.shape != means.shape:
+            raise ValueError(
+                f"log_variances must have shape {means.shape}, as means, "
+                f"but came with shape {log_variances.shape}."
+            )
+        squares = squares * jax.lax.broadcast_to_rank(jnp.exp(-log_variances), squares.ndim)
+    return jnp.sum(squares, axis=-1) / 2
+
+
+def distance_logits(
+    distances: ArrayLike, labels: ArrayLike | None = None, *, margin: ArrayLike = 0.0
+) -> jax.Array:
+    """Logits of the distance softmax: minus the distance, and minus the margin on the true class.
+
+    `z_k = -d_k - m 1[k = y]`. Without labels, at inference, there is no margin.
+
+    Args:
+      distances: `[..., classes]`, floating.
+      labels: `[...]`, integer in `[0, classes)`, or None at inference.
+      margin: scalar or `[classes]`, at least 0; may be traced. Not used without labels.
+
+    Returns:
+      `[..., classes]`, in `promote_types(dtype, float32)`; NaN for an out-of-range label.
+
+    Raises:
+      ValueError: if the shapes do not fit or a concrete margin is negative.
+      TypeError: if distances are not floating or labels not integer.
+
+    References:
+      Baloch et al., Focused Anchors Loss, ACML 2019, Eq. 7 (whose indicator is misprinted).
+
+    Example:
+      >>> distance_logits([2.0, 1.0], 1, margin=0.5)
+      Array([-2. , -1.5], dtype=float32)
+    """
+    distances = _checks.scores("distances", distances)
+    if labels is None:
+        return -distances
+    labels = _checks.labels(labels, distances.shape[:-1], of="distances")
+    num_classes = distances.shape[-1]
+    margin = _checks.class_vector(
+        "margin", margin, num_classes, distances.dtype, minimum=0.0, scalar=True
+    )
+    is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
+    shift = jnp.where(is_true, jax.lax.broadcast_to_rank(margin, distances.ndim), 0.0)
+    return -distances - shift + out_of_range_nan(labels, num_classes, distances.dtype)[..., None]
+
+
+def class_log_probabilities(distances: ArrayLike) -> jax.Array:
+    """Log-probability of each class at inference: log softmax of minus the distances, no margin.
+
+    Args:
+      distances: `[..., classes]`, floating.
+
+    Returns:
+      `[..., classes]`, at most 0, in `promote_types(dtype, float32)`.
+
+    Raises:
+      ValueError: if distances have fewer than 2 classes.
+      TypeError: if distances are not floating.
+
+    References:
+      Baloch et al., Focused Anchors Loss, ACML 2019, Eq. 7 with m = 0.
+
+    Example:
+      >>> class_log_probabilities([1.0, 1.0]).round(3)
+      Array([-0.693, -0.693], dtype=float32)
+    """
+    return jax.nn.log_softmax(-_checks.scores("distances", distances), axis=-1)
+
+
+def ranking_score(distances: ArrayLike) -> jax.Array:
+    """The binary score to rank by: the log-odds of class 1, `d_0 - d_1`.
+
+    A probability saturates at 1 and makes ties of the highest scores; the log-odds do not. For a
+    linear head pass minus its logits.
+
+    Args:
+      distances: `[..., 2]`, floating.
+
+    Returns:
+      `[...]`, in `promote_types(dtype, float32)`; above 0 where class 1 is the nearer.
+
+    Raises:
+      ValueError: if distances do not have exactly 2 classes.
+      TypeError: if distances are not floating.
+
+    Example:
+      >>> ranking_score([[4.0, 1.0], [0.0, 2.0]])
+      Array([ 3., -2.], dtype=float32)
+    """
+    distances = _checks.scores("distances", distances)
+    if distances.shape[-1] != 2:
+        raise ValueError(
+            "distances must have shape [..., 2] for a binary score, but came with shape "
+            f"{distances.shape}; for more classes rank by class_log_probabilities."
+        )
+    return distances[..., 0] - distances[..., 1]
+
+
+def out_of_range_nan(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> jax.Array:
+    """0 for labels in `[0, num_classes)` and NaN for others; add it to spoil what they touch."""
+    in_range = (labels >= 0) & (labels < num_classes)
+    return jnp.where(in_range, jnp.zeros((), dtype), jnp.full((), jnp.nan, dtype))
+
+
+def _differences(features: jax.Array, anchors: jax.Array) -> jax.Array:
+    """`f - phi_k`, `[..., classes, dim]`."""
+    features = features[..., None, :]
+    return features - jax.lax.broadcast_to_rank(anchors, features.ndim)

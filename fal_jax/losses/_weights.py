@@ -1,0 +1,117 @@
+"""Class weights from class counts, for `alpha`; they sum to the number of classes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from fal_jax import _checks
+
+
+def inverse_frequency_weights(class_counts: ArrayLike) -> jax.Array:
+    """Weights proportional to one over the class count, `w_k ~ 1 / n_k`, summing to K.
+
+    Args:
+      class_counts: `[classes]`, at least 1 each; traced counts of 0 give NaN.
+
+    Returns:
+      `[classes]`, floating. Concrete counts are computed on the host in float64.
+
+    Raises:
+      ValueError: if the shape does not fit or a concrete count is below 1.
+
+    References:
+      Equal to `effective_number_weights` with beta = 1.
+
+    Example:
+      >>> inverse_frequency_weights([300, 100])
+      Array([0.5, 1.5], dtype=float32)
+    """
+    counts = _counts(class_counts)
+    return _sum_to_classes(1 / counts)
+
+
+def effective_number_weights(
+    class_counts: ArrayLike,
+    *,
+    beta: float | None = None,
+    one_minus_beta: ArrayLike | None = None,
+) -> jax.Array:
+    """Class-balanced weights by the effective number of examples, summing to K.
+
+    `w_k ~ (1 - beta) / (1 - beta^n_k)`: beta = 0 gives ones, beta = 1 inverse frequency. With
+    counts far above `1 / (1 - beta)` the weights are all but equal; `one_minus_beta = 1 / N` is
+    a sensible start for N examples.
+
+    Args:
+      class_counts: `[classes]`, at least 1 each; traced counts of 0 give NaN.
+      beta: a Python or float64 number in [0, 1]; float32 cannot represent the values in use.
+      one_minus_beta: 1 - beta in [0, 1], in place of beta; may be traced. Exactly one of the two
+        must be given.
+
+    Returns:
+      `[classes]`, floating. Concrete arguments are computed on the host in float64.
+
+    Raises:
+      ValueError: if a count is below 1, both or neither of beta and one_minus_beta are given, or
+        a concrete one is outside [0, 1].
+      TypeError: if beta is traced, or an array of less than float64.
+
+    References:
+      Cui et al., Class-Balanced Loss Based on Effective Number of Samples, CVPR 2019, Eq. 2.
+
+    Example:
+      >>> effective_number_weights([1, 2], beta=0.5)
+      Array([1.2, 0.8], dtype=float32)
+    """
+    counts = _counts(class_counts)
+    if beta is None and one_minus_beta is not None:
+        rest = one_minus_beta
+    elif beta is not None and one_minus_beta is None:
+        if _checks.is_traced(beta) or getattr(beta, "dtype", np.float64) != np.float64:
+            raise TypeError(
+                "beta must be a Python or float64 number, since float32 cannot tell values near "
+                f"1 apart, but came as {type(beta).__name__}; pass one_minus_beta instead."
+            )
+        _checks.number("beta", beta, jnp.float32, maximum=1.0)
+        rest = 1.0 - float(beta)
+    else:
+        raise ValueError(
+            "exactly one of beta and one_minus_beta must be given, but came as "
+            f"beta={beta}, one_minus_beta={one_minus_beta}."
+        )
+    _checks.number("one_minus_beta", rest, jnp.float32, maximum=1.0)
+    if _checks.is_traced(counts) or _checks.is_traced(rest):
+        return _sum_to_classes(_effective_weights(jnp, jnp.asarray(counts), rest))
+    with np.errstate(divide="ignore"):  # log1p(-1) = -inf is the right limit
+        return _sum_to_classes(_effective_weights(np, counts, np.asarray(rest, np.float64)))
+
+
+def _effective_weights(xp, counts, one_minus_beta):
+    """`1 / (1 - beta^n)` by log1p and expm1, and its limit `1 / n` (to scale) at beta = 1."""
+    is_limit = one_minus_beta == 0
+    safe = xp.where(is_limit, 0.5, one_minus_beta)
+    weights = -1 / xp.expm1(counts * xp.log1p(-safe))
+    return xp.where(is_limit, 1 / counts, weights)
+
+
+def _counts(class_counts: ArrayLike) -> np.ndarray | jax.Array:
+    """`[classes]` counts: float64 on the host where concrete, floating where traced."""
+    if np.ndim(class_counts) != 1 or np.shape(class_counts)[0] < 2:
+        raise ValueError(
+            "class_counts must have shape [classes] with at least 2 classes, "
+            f"but came with shape {np.shape(class_counts)}."
+        )
+    if _checks.is_traced(class_counts):
+        return jnp.asarray(class_counts, jnp.result_type(class_counts, jnp.float32))
+    counts = np.asarray(class_counts, np.float64)
+    if not np.all(counts >= 1):
+        raise ValueError(
+            f"class_counts must be at least 1 in each class, but came as {counts.tolist()}; "
+            "a class without examples has no weight: drop it, or count on other data."
+        )
+    return counts
+
+
+def _sum_to_classes(weights: np.ndarray | jax.Array) -> jax.Array:
+    return jnp.asarray(weights / weights.sum() * weights.shape[0], jnp.result_type(float))

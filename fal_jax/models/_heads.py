@@ -1,0 +1,79 @@
+"""Heads: what turns features into logits. Linear and anchored ones are interchangeable."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fal_jax.anchors import initial_anchors
+from fal_jax.losses import distance_logits, squared_distances
+
+HeadParams = dict[str, jax.Array]
+
+
+class Head(NamedTuple):
+    """The last layer of a classifier: `init` and `apply`, both pure.
+
+    Attributes:
+      init: `init(key) -> params`, a plain dict of arrays.
+      apply: `apply(params, features [..., dim]) -> logits [..., classes]`.
+    """
+
+    init: Callable[[jax.Array], HeadParams]
+    apply: Callable[[HeadParams, jax.Array], jax.Array]
+
+
+def linear_head(num_classes: int, dim: int) -> Head:
+    """Logits `features @ kernel + bias`.
+
+    Args:
+      num_classes: number of classes, at least 2.
+      dim: width of the features.
+
+    Returns:
+      A `Head` with parameters `kernel [dim, classes]` (LeCun normal) and `bias [classes]` (0).
+
+    Example:
+      >>> head = linear_head(2, 8)
+      >>> head.apply(head.init(jax.random.key(0)), jnp.ones((5, 8))).shape
+      (5, 2)
+    """
+
+    def init(key: jax.Array) -> HeadParams:
+        kernel = jax.nn.initializers.lecun_normal()(key, (dim, num_classes))
+        return {"kernel": kernel, "bias": jnp.zeros(num_classes)}
+
+    def apply(params: HeadParams, features: jax.Array) -> jax.Array:
+        logits = jnp.matmul(features, params["kernel"], preferred_element_type=jnp.float32)
+        return logits + jax.lax.broadcast_to_rank(params["bias"], logits.ndim)
+
+    return Head(init, apply)
+
+
+def anchored_head(num_classes: int, dim: int) -> Head:
+    """Logits of the distance softmax: minus the squared distances to one anchor a class.
+
+    For FAL and LGM the anchors are parameters. For FAML they are state: pass
+    `{"anchors": state.anchors}` as the parameters.
+
+    Args:
+      num_classes: number of classes, at least 2.
+      dim: width of the features.
+
+    Returns:
+      A `Head` with parameters `anchors [classes, dim]`, from `fal_jax.anchors.initial_anchors`.
+
+    Example:
+      >>> head = anchored_head(2, 8)
+      >>> head.apply(head.init(jax.random.key(0)), jnp.ones((5, 8))).shape
+      (5, 2)
+    """
+
+    def init(key: jax.Array) -> HeadParams:
+        return {"anchors": initial_anchors(key, num_classes, dim)}
+
+    def apply(params: HeadParams, features: jax.Array) -> jax.Array:
+        return distance_logits(squared_distances(features, params["anchors"]))
+
+    return Head(init, apply)

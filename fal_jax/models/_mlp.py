@@ -1,0 +1,105 @@
+"""Multi-layer perceptrons for tables."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+from flax import nnx
+from jax.typing import ArrayLike
+
+from fal_jax.models._heads import Head, linear_head
+from fal_jax.models._model import Model, Outputs, Params, Stats, from_nnx
+
+Activation = Callable[[jax.Array], jax.Array]
+
+
+def mlp(
+    num_inputs: int,
+    num_classes: int,
+    *,
+    hidden: Sequence[int] = (16, 8),
+    head: Callable[[int, int], Head] = linear_head,
+    activation: Activation = jax.nn.relu,
+    embedding_activation: Activation | None = jax.nn.relu,
+) -> Model:
+    """A multi-layer perceptron whose last hidden layer is the embedding.
+
+    Args:
+      num_inputs: width of the inputs.
+      num_classes: number of classes, at least 2.
+      hidden: widths of the hidden layers, at least one; the last is the embedding's.
+      head: `linear_head`, `anchored_head` or any `(num_classes, dim) -> Head`.
+      activation: applied after every hidden layer but the last.
+      embedding_activation: applied after the last hidden layer; None leaves it linear.
+
+    Returns:
+      A `Model` whose `apply` returns `Outputs` for inputs `[batch, num_inputs]`. Its parameters
+      are `{"body": ..., "head": ...}`, its statistics are empty.
+
+    Raises:
+      ValueError: if hidden is empty.
+
+    References:
+      The two layers of 16 and 8 are those of Baloch et al., ACML 2019, Sec. 4.1.1.
+
+    Example:
+      >>> model = mlp(36, 2)
+      >>> params, stats = model.init(jax.random.key(0))
+      >>> outputs, _ = model.apply(params, stats, jax.numpy.ones((5, 36)))
+      >>> outputs.features.shape, outputs.logits.shape
+      ((5, 8), (5, 2))
+    """
+    if not hidden:
+        raise ValueError("hidden must name at least one layer, the embedding, but came empty.")
+    widths = (num_inputs, *hidden)
+    activations = (activation,) * (len(hidden) - 1) + (embedding_activation,)
+    body = from_nnx(lambda rngs: _Body(widths, activations, rngs))
+    return classifier(body, head(num_classes, hidden[-1]))
+
+
+def classifier(body: Model, head: Head) -> Model:
+    """Joins a network that gives features and a head that gives logits.
+
+    Args:
+      body: a `Model` whose `apply` returns features `[batch, dim]`; see `from_nnx`.
+      head: a `Head` for features of that width.
+
+    Returns:
+      A `Model` whose `apply` returns `Outputs`, with parameters `{"body": ..., "head": ...}`.
+
+    Example:
+      >>> from fal_jax.models import anchored_head
+      >>> model = classifier(from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs)), anchored_head(4, 2))
+      >>> sorted(model.init(jax.random.key(0))[0])
+      ['body', 'head']
+    """
+
+    def init(key: jax.Array) -> tuple[Params, Stats]:
+        body_key, head_key = jax.random.split(key)
+        params, stats = body.init(body_key)
+        return {"body": params, "head": head.init(head_key)}, stats
+
+    def apply(
+        params: Params, stats: Stats, inputs: ArrayLike, *, train: bool = False
+    ) -> tuple[Outputs, Stats]:
+        features, stats = body.apply(params["body"], stats, inputs, train=train)
+        return Outputs(features, head.apply(params["head"], features)), stats
+
+    return Model(init, apply)
+
+
+class _Body(nnx.Module):
+    """Linear layers, each followed by its activation."""
+
+    def __init__(
+        self, widths: Sequence[int], activations: Sequence[Activation | None], rngs: nnx.Rngs
+    ):
+        self.layers = nnx.List(
+            nnx.Linear(i, o, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
+            for i, o in zip(widths[:-1], widths[1:], strict=True)
+        )
+        self.activations = tuple(activations)
+
+    def __call__(self, inputs: jax.Array) -> jax.Array:
+        for layer, activation in zip(self.layers, self.activations, strict=True):
+            inputs = layer(inputs) if activation is None else activation(layer(inputs))
+        return inputs

@@ -1,0 +1,146 @@
+"""One training step, as a pair of pure functions."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import optax
+
+from fal_jax.anchors import AnchorRule, AnchorState
+from fal_jax.models import Model, Outputs
+
+Params = dict[str, Any]
+
+
+class Batch(NamedTuple):
+    """A minibatch.
+
+    Attributes:
+      inputs: `[batch, ...]`.
+      labels: `[batch]`, integer.
+      where: `[batch]`, bool, the valid examples; the others may hold anything.
+    """
+
+    inputs: jax.Array
+    labels: jax.Array
+    where: jax.Array
+
+
+class Loss(Protocol):
+    """What a training step minimises."""
+
+    def __call__(self, outputs: Outputs, head: Params, batch: Batch) -> jax.Array:
+        """Returns a scalar from the model's outputs, its head's parameters and the batch."""
+        ...
+
+
+class TrainState(NamedTuple):
+    """All that training carries, a plain pytree.
+
+    Attributes:
+      params: what the optimiser moves.
+      stats: the model's statistics.
+      opt_state: the optimiser's state.
+      anchors: the state of anchors that a rule moves, or None.
+    """
+
+    params: Params
+    stats: dict[str, Any]
+    opt_state: optax.OptState
+    anchors: AnchorState | None
+
+
+class Trainer(NamedTuple):
+    """Training as a pair of pure functions.
+
+    Attributes:
+      init: `init(key) -> state`.
+      update: `update(state, batch) -> (state, loss)`, one step.
+    """
+
+    init: Callable[[jax.Array], TrainState]
+    update: Callable[[TrainState, Batch], tuple[TrainState, jax.Array]]
+
+
+def trainer(
+    model: Model,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    rule: AnchorRule | None = None,
+) -> Trainer:
+    """Joins a model, a loss, an optimiser and, for FAML, an anchor rule into a training step.
+
+    One step is: forward with the parameters and anchors of step t, loss, gradient, optimiser
+    update, then the rule's update with the features of that same forward pass.
+
+    Args:
+      model: its outputs are `Outputs`, its parameters have a "head".
+      loss: `loss(outputs, head, batch) -> scalar`.
+      optimizer: an optax transformation; its hyper-parameters may be traced.
+      rule: moves the anchors, which then start where the head's do and are no parameters.
+
+    Returns:
+      A `Trainer`.
+
+    Example:
+      >>> from fal_jax import anchors, losses, models
+      >>> model = models.mlp(36, 2, head=models.anchored_head)
+      >>> def loss(outputs, head, batch):
+      ...     return losses.fal_loss(-outputs.logits, batch.labels, margin=0.5, where=batch.where)
+      >>> faml = trainer(model, loss, optax.adagrad(0.1), anchors.faml(2, 8))
+      >>> state = faml.init(jax.random.key(0))
+    """
+
+    def init(key: jax.Array) -> TrainState:
+        params, stats = model.init(key)
+        if rule is None:
+            return TrainState(params, stats, optimizer.init(params), None)
+        anchors = rule.init(params["head"]["anchors"])
+        params = {name: value for name, value in params.items() if name != "head"}
+        return TrainState(params, stats, optimizer.init(params), anchors)
+
+    def update(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+        def objective(params: Params):
+            params = model_params(state._replace(params=params))
+            outputs, stats = model.apply(params, state.stats, batch.inputs, train=True)
+            return loss(outputs, params["head"], batch), (outputs.features, stats)
+
+        gradient = jax.value_and_grad(objective, has_aux=True)
+        (value, (features, stats)), gradients = gradient(state.params)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
+        anchors = state.anchors
+        if rule is not None and anchors is not None:
+            anchors = rule.update(features, batch.labels, anchors, where=batch.where)
+        return TrainState(params, stats, opt_state, anchors), value
+
+    return Trainer(init, update)
+
+
+def model_params(state: TrainState) -> Params:
+    """The parameters that `Model.apply` takes: with the rule's anchors as its head, if any."""
+    if state.anchors is None:
+        return state.params
+    return {**state.params, "head": {"anchors": state.anchors.anchors}}
+
+
+def fit(
+    trainer: Trainer, key: jax.Array, inputs: jax.Array, labels: jax.Array, batches: jax.Array
+) -> tuple[TrainState, jax.Array]:
+    """Trains one model, as one scan over the steps; pure, to be jitted or vmapped.
+
+    Args:
+      trainer: what to do in a step.
+      key: PRNG key of the initial parameters.
+      inputs: `[rows, ...]`, the training data, already on the device.
+      labels: `[rows]`, integer.
+      batches: `[steps, batch]`, row numbers, -1 for padding; see `fal_jax.data.epoch_batches`.
+
+    Returns:
+      The last state and the loss at each step, `[steps]`.
+    """
+
+    def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
+        return trainer.update(state, Batch(inputs[rows], labels[rows], rows >= 0))
+
+    return jax.lax.scan(step, trainer.init(key), batches)

@@ -1,0 +1,82 @@
+"""The table of losses that the contract runs over: one row a public function of `fal_jax.losses`.
+
+To add a loss, add its row here and a function of the same name and arguments to
+`tests/reference.py`. `case.Case` says what a row may hold.
+"""
+
+import numpy as np
+import pytest
+
+from fal_jax import losses
+from tests.losses.case import Case
+
+_PER_CLASS = np.array([0.3, 0.9, 0.1, 0.6])
+
+CASES = [
+    Case(losses.squared_distances, returns="... classes"),
+    Case(losses.half_mahalanobis, returns="... classes", variants=({"log_variances": None},)),
+    Case(
+        losses.distance_logits,
+        returns="... classes",
+        options={"margin": _PER_CLASS},
+        variants=({"labels": None}, {"margin": 0.7}),
+    ),
+    Case(losses.class_log_probabilities, returns="... classes"),
+    Case(losses.ranking_score, returns="...", classes=2, permutable=False),
+    Case(losses.softmax_cross_entropy, returns="..."),
+    Case(
+        losses.softmax_focal_loss,
+        returns="...",
+        options={"gamma": 1.7, "alpha": _PER_CLASS},
+        variants=({"gamma": 0.0}, {"gamma": 0.5, "alpha": None}, {"gamma": 5.0}),
+    ),
+    Case(
+        losses.sigmoid_focal_loss,
+        returns="... classes",
+        options={"gamma": 1.7, "alpha": _PER_CLASS},
+        variants=({"gamma": 0.0, "alpha": None}, {"gamma": 0.5, "alpha": 0.2}, {"gamma": 5.0}),
+        elementwise=True,
+    ),
+    Case(losses.class_mean_distance, returns="", variants=({"over": "all"},)),
+    Case(
+        losses.fal_loss,
+        returns="",
+        options={"margin": _PER_CLASS, "gamma": 1.7, "alpha": 2 * _PER_CLASS, "beta": 0.3},
+        variants=({"margin": 0.7, "gamma": 0.0, "alpha": None}, {"gamma": 0.5}, {"beta": 0.0}),
+    ),
+    Case(
+        losses.fal_loss_from_features,
+        returns="",
+        options={"margin": _PER_CLASS, "gamma": 1.7, "alpha": 2 * _PER_CLASS, "beta": 0.3},
+        variants=({"margin": 0.7, "gamma": 0.0, "alpha": None}, {"gamma": 0.5}, {"beta": 0.0}),
+    ),
+    Case(
+        losses.lgm_loss,
+        returns="",
+        options={"margin": 0.4, "likelihood_weight": 0.2, "gamma": 1.7, "alpha": _PER_CLASS},
+        variants=(
+            {"log_det": None, "log_prior": None},
+            {"gamma": 0.0, "alpha": None},
+            {"margin": 0.0},
+        ),
+    ),
+    Case(losses.inverse_frequency_weights, returns="classes"),
+    Case(
+        losses.effective_number_weights,
+        returns="classes",
+        options={"one_minus_beta": 1e-3},
+        variants=(
+            {"one_minus_beta": 0.0},
+            {"one_minus_beta": 1.0},
+            {"one_minus_beta": None, "beta": 0.9999},
+        ),
+    ),
+]
+
+
+def over(applies):
+    """Runs a test on each case to which it applies."""
+    return pytest.mark.parametrize("case", [c for c in CASES if applies(c)], ids=str)
+
+
+every_case = over(lambda _: True)
