@@ -20,7 +20,7 @@ def floating(name: str, value: ArrayLike) -> jax.Array:
     """Returns `value` in `promote_types(its dtype, float32)`; a TypeError if it is not floating."""
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.floating):
-        raise TypeError(f"{name} must have a floating dtype, but came as {array.dtype}.")
+        raise TypeError(f"{name} must have a floating dtype, got {array.dtype}.")
     return array.astype(jnp.promote_types(array.dtype, jnp.float32))
 
 
@@ -30,7 +30,7 @@ def scores(name: str, value: ArrayLike) -> jax.Array:
     if array.ndim < 1 or array.shape[-1] < 2:
         raise ValueError(
             f"{name} must have shape [..., classes] with at least 2 classes, "
-            f"but came with shape {array.shape}."
+            f"got shape {array.shape}."
         )
     return array
 
@@ -43,12 +43,12 @@ def features_and_anchors(
     if anchors.ndim != 2 or anchors.shape[0] < 2:
         raise ValueError(
             f"{anchors_name} must have shape [classes, dim] with at least 2 classes, "
-            f"but came with shape {anchors.shape}."
+            f"got shape {anchors.shape}."
         )
     if features.ndim < 1 or features.shape[-1] != anchors.shape[1]:
         raise ValueError(
             f"features must have shape [..., dim] with dim = {anchors.shape[1]}, the width of "
-            f"{anchors_name}, but came with shape {features.shape}."
+            f"{anchors_name}, got shape {features.shape}."
         )
     dtype = jnp.promote_types(features.dtype, anchors.dtype)
     return features.astype(dtype), anchors.astype(dtype)
@@ -58,13 +58,21 @@ def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Ar
     """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"labels must have an integer dtype, but came as {array.dtype}.")
+        raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")
     if array.shape != batch_shape:
         raise ValueError(
             f"labels must have shape {batch_shape}, the batch shape of {of}, "
-            f"but came with shape {array.shape}."
+            f"got shape {array.shape}."
         )
     return array
+
+
+def sizes(num_classes: int, dim: int) -> None:
+    """Refuses fewer than 2 classes and features without a column."""
+    if num_classes < 2 or dim < 1:
+        raise ValueError(
+            f"num_classes must be at least 2 and dim at least 1, got {num_classes} and {dim}."
+        )
 
 
 def mask(value: ArrayLike | None, batch_shape: tuple[int, ...]) -> jax.Array:
@@ -73,11 +81,10 @@ def mask(value: ArrayLike | None, batch_shape: tuple[int, ...]) -> jax.Array:
         return jnp.ones(batch_shape, bool)
     array = jnp.asarray(value)
     if array.dtype != jnp.bool_:
-        raise TypeError(f"where must have dtype bool, but came as {array.dtype}.")
+        raise TypeError(f"where must have dtype bool, got {array.dtype}.")
     if array.shape != batch_shape:
         raise ValueError(
-            f"where must have shape {batch_shape}, one flag an example, "
-            f"but came with shape {array.shape}."
+            f"where must have shape {batch_shape}, one flag an example, got shape {array.shape}."
         )
     return array
 
@@ -94,7 +101,7 @@ def number(
     """Returns a scalar hyper-parameter as `dtype`; where concrete it must lie in the range."""
     array = jnp.asarray(value, dtype)
     if array.ndim != 0:
-        raise ValueError(f"{name} must be a scalar, but came with shape {array.shape}.")
+        raise ValueError(f"{name} must be a scalar, got shape {array.shape}.")
     _check_range(name, value, minimum, maximum, open_minimum=open_minimum)
     return array
 
@@ -115,9 +122,7 @@ def class_vector(
         allowed = (
             f"a scalar or of shape ({num_classes},)" if scalar else f"of shape ({num_classes},)"
         )
-        raise ValueError(
-            f"{name} must be {allowed}, one number a class, but came with shape {array.shape}."
-        )
+        raise ValueError(f"{name} must be {allowed}, one number a class, got shape {array.shape}.")
     _check_range(name, value, minimum, maximum)
     return array
 
@@ -132,4 +137,4 @@ def _check_range(
     if not np.all(above & (host <= maximum)):
         bounds = f"{'above' if open_minimum else 'at least'} {minimum:g}"
         bounds += f" and at most {maximum:g}" if np.isfinite(maximum) else ""
-        raise ValueError(f"{name} must be {bounds}, but came as {value}.")
+        raise ValueError(f"{name} must be {bounds}, got {value}.")

@@ -4,7 +4,6 @@ from collections.abc import Callable, Hashable
 
 import jax
 import jax.numpy as jnp
-import optax
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
@@ -16,31 +15,32 @@ paper_constant = 0.999
 _WEIGHT_LIMIT = 1e30  # for ratio < 1: past it a new step's share is below any precision
 
 
-def paper_decay(num_updates: int) -> optax.Schedule:
+def paper_decay(num_updates: ArrayLike) -> Callable[[ArrayLike], jax.Array]:
     """The rate of the paper's Sec. 3.4: "initialised to 0.9 and decayed quadratically".
 
-    `0.9 (1 - t / num_updates)^2` at update t. The horizon is our reading; the paper names none.
+    `0.9 (1 - t / num_updates)^2` at update t, then 0. The horizon is our reading; the paper names
+    none.
 
     Args:
-      num_updates: updates that the run will make, `num_steps // every`, at least 1.
+        num_updates: scalar of at least 1, the updates that the run will make, `num_steps //
+            every`; may be traced.
 
     Returns:
-      A schedule of the number of updates made so far, for the `rate` of `faml`.
+        A schedule of the number of updates made so far, for the `rate` of `faml`.
 
     Raises:
-      ValueError: if num_updates is below 1.
+        ValueError: a concrete num_updates is below 1.
 
     References:
-      Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 3.4.
+        Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 3.4.
 
     Example:
-      >>> rate = paper_decay(10)
-      >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
-      [0.9, 0.225, 0.0]
+        >>> rate = paper_decay(10)
+        >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
+        [0.9, 0.225, 0.0]
     """
-    if num_updates < 1:
-        raise ValueError(f"num_updates must be at least 1, but came as {num_updates}.")
-    return optax.polynomial_schedule(0.9, 0.0, power=2, transition_steps=num_updates)
+    horizon = _checks.number("num_updates", num_updates, jnp.float32, minimum=1)
+    return lambda update: 0.9 * jnp.maximum(1 - update / horizon, 0) ** 2
 
 
 def faml(
@@ -101,11 +101,7 @@ def faml(
       Array([[2.],
              [9.]], dtype=float32)
     """
-    if num_classes < 2 or dim < 1:
-        raise ValueError(
-            "num_classes must be at least 2 and dim at least 1, "
-            f"but came as {num_classes} and {dim}."
-        )
+    _checks.sizes(num_classes, dim)
     _checks.number("ratio", ratio, jnp.float32, open_minimum=True)
     _checks.number("every", every, jnp.float32, minimum=1)
     if not callable(rate):
@@ -116,7 +112,7 @@ def faml(
         if anchors.shape != (num_classes, dim):
             raise ValueError(
                 f"anchors must have shape ({num_classes}, {dim}), [classes, dim] of this rule, "
-                f"but came with shape {anchors.shape}."
+                f"got shape {anchors.shape}."
             )
         return AnchorState(
             anchors=anchors,

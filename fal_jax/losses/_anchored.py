@@ -57,7 +57,7 @@ def class_mean_distance(
       Array(3., dtype=float32)
     """
     if over not in ("present", "all"):
-        raise ValueError(f'over must be "present" or "all", but came as {over!r}.')
+        raise ValueError(f'over must be "present" or "all", got {over!r}.')
     distances, labels, where = _checked_batch(distances, labels, where)
     means, counts = class_means(distances, labels, where, axis_name)
     present = jnp.sum(counts > 0, dtype=means.dtype)

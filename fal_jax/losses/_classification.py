@@ -152,7 +152,7 @@ def _class_weight(alpha: ArrayLike, labels: jax.Array, logits: jax.Array) -> jax
     if jnp.ndim(alpha) == 0:
         if num_classes != 2:
             raise ValueError(
-                f"alpha must be of shape ({num_classes},), one weight a class, but came as a "
+                f"alpha must be of shape ({num_classes},), one weight a class, got a "
                 "scalar, which has a meaning with 2 classes only."
             )
         alpha = _checks.number("alpha", alpha, logits.dtype, maximum=1.0)

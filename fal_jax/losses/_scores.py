@@ -72,7 +72,7 @@ def half_mahalanobis(
         if log_variances.shape != means.shape:
             raise ValueError(
                 f"log_variances must have shape {means.shape}, as means, "
-                f"but came with shape {log_variances.shape}."
+                f"got shape {log_variances.shape}."
             )
         squares = squares * jax.lax.broadcast_to_rank(jnp.exp(-log_variances), squares.ndim)
     return jnp.sum(squares, axis=-1) / 2
@@ -163,7 +163,7 @@ def ranking_score(distances: ArrayLike) -> jax.Array:
     distances = _checks.scores("distances", distances)
     if distances.shape[-1] != 2:
         raise ValueError(
-            "distances must have shape [..., 2] for a binary score, but came with shape "
+            "distances must have shape [..., 2] for a binary score, got shape "
             f"{distances.shape}; for more classes rank by class_log_probabilities."
         )
     return distances[..., 0] - distances[..., 1]

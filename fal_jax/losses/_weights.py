@@ -71,13 +71,13 @@ def effective_number_weights(
         if _checks.is_traced(beta) or getattr(beta, "dtype", np.float64) != np.float64:
             raise TypeError(
                 "beta must be a Python or float64 number, since float32 cannot tell values near "
-                f"1 apart, but came as {type(beta).__name__}; pass one_minus_beta instead."
+                f"1 apart, got {type(beta).__name__}; pass one_minus_beta instead."
             )
         _checks.number("beta", beta, jnp.float32, maximum=1.0)
         rest = 1.0 - float(beta)
     else:
         raise ValueError(
-            "exactly one of beta and one_minus_beta must be given, but came as "
+            "exactly one of beta and one_minus_beta must be given, got "
             f"beta={beta}, one_minus_beta={one_minus_beta}."
         )
     _checks.number("one_minus_beta", rest, jnp.float32, maximum=1.0)
@@ -100,14 +100,14 @@ def _counts(class_counts: ArrayLike) -> np.ndarray | jax.Array:
     if np.ndim(class_counts) != 1 or np.shape(class_counts)[0] < 2:
         raise ValueError(
             "class_counts must have shape [classes] with at least 2 classes, "
-            f"but came with shape {np.shape(class_counts)}."
+            f"got shape {np.shape(class_counts)}."
         )
     if _checks.is_traced(class_counts):
         return jnp.asarray(class_counts, jnp.result_type(class_counts, jnp.float32))
     counts = np.asarray(class_counts, np.float64)
     if not np.all(counts >= 1):
         raise ValueError(
-            f"class_counts must be at least 1 in each class, but came as {counts.tolist()}; "
+            f"class_counts must be at least 1 in each class, got {counts.tolist()}; "
             "a class without examples has no weight: drop it, or count on other data."
         )
     return counts

@@ -13,4 +13,6 @@ from fal_jax.models._mlp import classifier as classifier
 from fal_jax.models._mlp import mlp as mlp
 from fal_jax.models._model import Model as Model
 from fal_jax.models._model import Outputs as Outputs
+from fal_jax.models._model import Params as Params
+from fal_jax.models._model import Stats as Stats
 from fal_jax.models._model import from_nnx as from_nnx

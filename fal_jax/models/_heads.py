@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from fal_jax.anchors import initial_anchors
 from fal_jax.losses import distance_logits, squared_distances
@@ -51,7 +52,7 @@ def linear_head(num_classes: int, dim: int) -> Head:
     return Head(init, apply)
 
 
-def anchored_head(num_classes: int, dim: int) -> Head:
+def anchored_head(num_classes: int, dim: int, *, spread: ArrayLike = 4.0) -> Head:
     """Logits of the distance softmax: minus the squared distances to one anchor a class.
 
     For FAL and LGM the anchors are parameters. For FAML they are state: pass
@@ -60,6 +61,7 @@ def anchored_head(num_classes: int, dim: int) -> Head:
     Args:
       num_classes: number of classes, at least 2.
       dim: width of the features.
+      spread: the mean squared distance between two anchors at the start; may be traced.
 
     Returns:
       A `Head` with parameters `anchors [classes, dim]`, from `fal_jax.anchors.initial_anchors`.
@@ -71,7 +73,7 @@ def anchored_head(num_classes: int, dim: int) -> Head:
     """
 
     def init(key: jax.Array) -> HeadParams:
-        return {"anchors": initial_anchors(key, num_classes, dim)}
+        return {"anchors": initial_anchors(key, num_classes, dim, spread=spread)}
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
         return distance_logits(squared_distances(features, params["anchors"]))

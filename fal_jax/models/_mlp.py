@@ -1,5 +1,6 @@
 """Multi-layer perceptrons for tables."""
 
+import itertools
 from collections.abc import Callable, Sequence
 
 import jax
@@ -68,7 +69,8 @@ def classifier(body: Model, head: Head) -> Model:
 
     Example:
       >>> from fal_jax.models import anchored_head
-      >>> model = classifier(from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs)), anchored_head(4, 2))
+      >>> body = from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
+      >>> model = classifier(body, anchored_head(4, 2))
       >>> sorted(model.init(jax.random.key(0))[0])
       ['body', 'head']
     """
@@ -95,7 +97,7 @@ class _Body(nnx.Module):
     ):
         self.layers = nnx.List(
             nnx.Linear(i, o, kernel_init=nnx.initializers.he_normal(), rngs=rngs)
-            for i, o in zip(widths[:-1], widths[1:], strict=True)
+            for i, o in itertools.pairwise(widths)
         )
         self.activations = tuple(activations)
 

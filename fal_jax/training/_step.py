@@ -1,15 +1,13 @@
 """One training step, as a pair of pure functions."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import jax
 import optax
 
 from fal_jax.anchors import AnchorRule, AnchorState
-from fal_jax.models import Model, Outputs
-
-Params = dict[str, Any]
+from fal_jax.models import Model, Outputs, Params, Stats
 
 
 class Batch(NamedTuple):
@@ -45,7 +43,7 @@ class TrainState(NamedTuple):
     """
 
     params: Params
-    stats: dict[str, Any]
+    stats: Stats
     opt_state: optax.OptState
     anchors: AnchorState | None
 
@@ -125,13 +123,13 @@ def model_params(state: TrainState) -> Params:
 
 
 def fit(
-    trainer: Trainer, key: jax.Array, inputs: jax.Array, labels: jax.Array, batches: jax.Array
+    trainer: Trainer, state: TrainState, inputs: jax.Array, labels: jax.Array, batches: jax.Array
 ) -> tuple[TrainState, jax.Array]:
     """Trains one model, as one scan over the steps; pure, to be jitted or vmapped.
 
     Args:
       trainer: what to do in a step.
-      key: PRNG key of the initial parameters.
+      state: where to start, `trainer.init(key)`.
       inputs: `[rows, ...]`, the training data, already on the device.
       labels: `[rows]`, integer.
       batches: `[steps, batch]`, row numbers, -1 for padding; see `fal_jax.data.epoch_batches`.
@@ -143,4 +141,4 @@ def fit(
     def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
         return trainer.update(state, Batch(inputs[rows], labels[rows], rows >= 0))
 
-    return jax.lax.scan(step, trainer.init(key), batches)
+    return jax.lax.scan(step, state, batches)

@@ -9,8 +9,10 @@ import inspect
 import itertools
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.testing import assert_allclose
 
 from tests import reference
 
@@ -186,3 +188,9 @@ def split(case, arrays):
     """The arrays that can be differentiated, and the others."""
     chosen = {name: jnp.asarray(arrays[name]) for name in case.differentiable}
     return chosen, {name: arrays[name] for name in arrays if name not in chosen}
+
+
+def assert_same(sides, *arrays):
+    """Both sides that `sides` returns agree, compiled as one program, which is the quick way."""
+    actual, expected = jax.jit(sides)(*arrays)
+    jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-12, atol=1e-13), actual, expected)

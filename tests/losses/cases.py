@@ -30,6 +30,14 @@ CASES = [
         options={"gamma": 1.7, "alpha": _PER_CLASS},
         variants=({"gamma": 0.0}, {"gamma": 0.5, "alpha": None}, {"gamma": 5.0}),
     ),
+    Case(  # two classes have a form of their own, and a scalar alpha
+        losses.softmax_focal_loss,
+        returns="...",
+        options={"gamma": 1.7, "alpha": 0.2},
+        variants=({"gamma": 0.0, "alpha": None}, {"gamma": 5.0}),
+        classes=2,
+        permutable=False,
+    ),
     Case(
         losses.sigmoid_focal_loss,
         returns="... classes",

@@ -1,0 +1,1 @@
+"""Runnable experiments, one script each; `python -m experiments.NAME --help`."""

@@ -1,0 +1,192 @@
+"""The one table of named methods: head, loss, anchor rule, re-sampling and what is tuned.
+
+A new method is one row of `METHODS`. Hyper-parameters are drawn from the ranges of a row, so every
+method can be given the same number of trials.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fal_jax import anchors, losses, models, training
+from fal_jax.models import Model, Outputs, Params
+from fal_jax.training import Batch, Settings, Trainer
+
+
+class Range(NamedTuple):
+    """Where a hyper-parameter is drawn: uniform in [low, high], or log-uniform."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Loss = Callable[[Outputs, Params, Batch, Settings], jax.Array]
+MakeHead = Callable[[int, int, Settings], models.Head]
+MakeRule = Callable[[int, int, Settings], anchors.AnchorRule]
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """One way to train a classifier.
+
+    Attributes:
+        loss: `loss(outputs, head, batch, settings) -> scalar`.
+        head: makes the head from `(num_classes, dim, settings)`.
+        search: ranges of the hyper-parameters that are tuned.
+        fixed: hyper-parameters that are not.
+        rule: makes the anchor rule from `(num_classes, dim, settings)`; None where the anchors
+            are parameters or absent.
+        resample: how the training rows are re-sampled, or None.
+        embedding_activation: of the network's last hidden layer; None leaves it linear.
+    """
+
+    loss: Loss
+    head: MakeHead
+    search: Mapping[str, Range]
+    fixed: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    rule: MakeRule | None = None
+    resample: Literal["smote", "nearmiss"] | None = None
+    embedding_activation: Callable[[jax.Array], jax.Array] | None = jax.nn.relu
+
+    def build(
+        self, settings: Settings, *, num_inputs: int, num_classes: int, hidden: tuple[int, ...]
+    ) -> tuple[Model, Trainer]:
+        """Makes the model and its trainer.
+
+        Settings may be traced. They hold what is searched, and "num_steps", the run's length.
+        """
+        settings = {**self.fixed, **settings}
+        model = models.mlp(
+            num_inputs,
+            num_classes,
+            hidden=hidden,
+            head=lambda num_classes, dim: self.head(num_classes, dim, settings),
+            embedding_activation=self.embedding_activation,
+        )
+
+        def loss(outputs: Outputs, head: Params, batch: Batch) -> jax.Array:
+            return self.loss(outputs, head, batch, settings)
+
+        rule = self.rule(num_classes, hidden[-1], settings) if self.rule else None
+        optimizer = optax.adagrad(settings["learning_rate"])
+        return model, training.trainer(model, loss, optimizer, rule)
+
+
+def draw_settings(method: Method, num_trials: int, *, seed: int) -> dict[str, np.ndarray]:
+    """Draws `num_trials` settings from a method's ranges: by name `[num_trials]`, float64.
+
+    The same seed draws the same learning rates for every method.
+    """
+    settings = {}
+    for name, (low, high, log) in method.search.items():
+        rng = np.random.default_rng([seed, *name.encode()])
+        share = (rng.permutation(num_trials) + rng.random(num_trials)) / num_trials
+        settings[name] = low * (high / low) ** share if log else low + (high - low) * share
+    return settings
+
+
+def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
+    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)
+
+
+def _cross_entropy(outputs: Outputs, _, batch: Batch, __) -> jax.Array:
+    return _mean(losses.softmax_cross_entropy(outputs.logits, batch.labels), batch.where)
+
+
+def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
+    gamma, alpha = settings["gamma"], settings["alpha"]
+    focal = losses.softmax_focal_loss(outputs.logits, batch.labels, gamma=gamma, alpha=alpha)
+    return _mean(focal, batch.where)
+
+
+def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
+    return losses.fal_loss_from_features(
+        outputs.features,
+        batch.labels,
+        head["anchors"],
+        margin=settings["margin"],
+        gamma=settings["gamma"],
+        alpha=settings["alpha"],
+        beta=settings["beta"],
+        where=batch.where,
+    )
+
+
+def _lgm(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
+    return losses.lgm_loss(
+        losses.half_mahalanobis(outputs.features, head["anchors"]),
+        batch.labels,
+        margin=settings["margin"],
+        likelihood_weight=settings["likelihood_weight"],
+        gamma=settings["gamma"],
+        alpha=settings["alpha"],
+        where=batch.where,
+    )
+
+
+def _linear(num_classes: int, dim: int, _: Settings) -> models.Head:
+    return models.linear_head(num_classes, dim)
+
+
+def _anchored(num_classes: int, dim: int, settings: Settings) -> models.Head:
+    return models.anchored_head(num_classes, dim, spread=settings["anchor_spread"])
+
+
+def _faml_constant(num_classes: int, dim: int, settings: Settings) -> anchors.AnchorRule:
+    ratio, every, rate = settings["ratio"], settings["every"], settings["rate"]
+    return anchors.faml(num_classes, dim, ratio=ratio, every=every, rate=rate)
+
+
+def _faml_decay(num_classes: int, dim: int, settings: Settings) -> anchors.AnchorRule:
+    num_updates = jnp.maximum(settings["num_steps"] // settings["every"], 1)
+    rate = anchors.paper_decay(num_updates)
+    return anchors.faml(
+        num_classes, dim, ratio=settings["ratio"], every=settings["every"], rate=rate
+    )
+
+
+_LEARNING_RATE = {"learning_rate": Range(0.03, 1.0, log=True)}
+_FOCAL = {"gamma": Range(0.0, 2.0), "alpha": Range(0.25, 0.75)}
+_SPREAD = {"anchor_spread": Range(0.5, 20.0, log=True)}
+_FAL_SEARCH = _LEARNING_RATE | _FOCAL | _SPREAD | {"margin": Range(0.1, 3.0, log=True)}
+_LGM_SEARCH = (
+    _LEARNING_RATE
+    | _FOCAL
+    | _SPREAD
+    | {"margin": Range(0.01, 1.0, log=True), "likelihood_weight": Range(0.003, 0.1, log=True)}
+)
+_FAML_FIXED = {"beta": 0.1, "ratio": 1.3, "every": 200}
+
+METHODS: Mapping[str, Method] = {
+    "CE": Method(_cross_entropy, _linear, _LEARNING_RATE),
+    "CE+SMOTE": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="smote"),
+    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss"),
+    "FL": Method(_focal, _linear, _LEARNING_RATE | _FOCAL),
+    "FAL": Method(_fal, _anchored, _FAL_SEARCH, {"beta": 0.1}),
+    "FAML": Method(
+        _fal,
+        _anchored,
+        _FAL_SEARCH,
+        _FAML_FIXED,
+        rule=_faml_decay,
+    ),
+    "FAML-0.999": Method(
+        _fal,
+        _anchored,
+        _FAL_SEARCH,
+        _FAML_FIXED | {"rate": anchors.paper_constant},
+        rule=_faml_constant,
+    ),
+    "FL+LGM": Method(_lgm, _anchored, _LGM_SEARCH),
+}
+"""The methods of the paper's Table 2, by its names; what it fixes is fixed, the rest is tuned.
+
+FAML stands twice, since the paper gives its rate twice: decaying from 0.9 (Sec. 3.4), and 0.999
+(Sec. 4.1.1).
+"""
