@@ -15,7 +15,7 @@ import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 import numpy as np
@@ -25,7 +25,7 @@ from rich.table import Table as Grid
 
 from experiments import figures, holdout, paper, records
 from fal_jax import data
-from fal_jax.estimators import METHODS
+from fal_jax.estimators import METHODS, Method
 
 SPLITS = {"random": holdout.random_task, "blocks": holdout.block_task}
 SHOWN = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     protocol = holdout.Protocol(epochs=options.epochs, trials=options.trials, folds=options.folds)
     tasks = [SPLITS[options.split](table, seed, protocol.folds) for seed in range(options.seeds)]
     started = time.perf_counter()
-    results = run(options.methods, table, tasks, protocol, console)
+    methods = {name: METHODS[name] for name in options.methods}
+    results = run(methods, table, tasks, protocol, console)
     record = {
         "experiment": "fraud",
         "dataset": table.name,
@@ -49,8 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "test_windows_sharing_pixels": shared_pixels(tasks),
         "protocol": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
         "search": {
-            name: {"ranges": dict(METHODS[name].search), "fixed": dict(METHODS[name].fixed)}
-            for name in options.methods
+            name: {"ranges": dict(method.search), "fixed": dict(method.fixed)}
+            for name, method in methods.items()
         },
         "seconds": round(time.perf_counter() - started, 1),
         "environment": records.environment(),
@@ -96,7 +97,7 @@ def positive(text: str) -> int:
 
 
 def run(
-    methods: Sequence[str],
+    methods: Mapping[str, Method],
     table: data.Table,
     tasks: Sequence[holdout.Task],
     protocol: holdout.Protocol,
@@ -115,15 +116,13 @@ def run(
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("starting", total=2 * len(methods))
         results = {}
-        for number, name in enumerate(methods):
+        for number, (name, method) in enumerate(methods.items()):
 
             def on_stage(stage: str, name=name) -> None:
                 progress.update(bar, description=f"{name}: {stage}", refresh=True)
                 progress.advance(bar, 1 if stage == "training" else 0)
 
-            results[name] = holdout.run_method(
-                METHODS[name], table, tasks, protocol, on_stage=on_stage
-            )
+            results[name] = holdout.run_method(method, table, tasks, protocol, on_stage=on_stage)
             progress.update(bar, completed=2 * (number + 1))
         progress.update(bar, description="done")
     return results

@@ -157,9 +157,7 @@ def _class_means(
     labels, features = jnp.where(where, labels, 0), jnp.where(where[..., None], features, 0)
     is_member = jax.nn.one_hot(labels, num_classes, dtype=features.dtype) * where[..., None]
     in_range = jnp.all((labels >= 0) & (labels < num_classes))
-    sums = jnp.tensordot(
-        is_member, features, (batch_axes, batch_axes), precision=jax.lax.Precision.HIGHEST
-    )
+    sums = jnp.sum(is_member[..., None] * features[..., None, :], axis=batch_axes)
     sums = jnp.where(in_range, sums, jnp.nan)
     counts = jnp.where(in_range, jnp.sum(is_member, axis=batch_axes), jnp.nan)
     if axis_name is not None:
