@@ -1,6 +1,6 @@
 """What makes anchored losses strong or weak on SatImage, on validation data alone.
 
-    python -m experiments.ablation                     # all of it, some 10 minutes
+    python -m experiments.ablation                     # all of it
     python -m experiments.ablation --only start window # two questions, of those below
     python -m experiments.ablation --help
 
@@ -29,7 +29,17 @@ from fal_jax.estimators import METHODS, Method
 from fal_jax.training import Settings
 
 FIRST_SEED = 1000
-QUESTIONS = ("methods", "embedding", "start", "pull", "margin", "window", "width", "selection")
+QUESTIONS = (
+    "methods",
+    "embedding",
+    "start",
+    "pull",
+    "margin",
+    "window",
+    "width",
+    "selection",
+    "nearmiss",
+)
 SHOWN = ("average_precision", "f1", "balanced_accuracy", "auc")
 
 
@@ -98,6 +108,12 @@ def variants() -> dict[str, dict[str, Variant]]:
         "selection": {
             f"{name}, one validation part": Variant(METHODS[name], validations=1)
             for name in ("CE", "FAL")
+        },
+        "nearmiss": {
+            f"CE+NearMiss-{version}": Variant(
+                dataclasses.replace(METHODS["CE+NearMiss"], resample=f"nearmiss-{version}")
+            )
+            for version in (1, 2, 3)
         },
     }
 

@@ -79,7 +79,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seeds", type=positive, default=10, help="holdouts (default: 10)")
     parser.add_argument("--epochs", type=positive, default=50, help="default: 50")
     parser.add_argument("--trials", type=positive, default=8, help="settings a method (default: 8)")
-    parser.add_argument("--folds", type=positive, default=4, help="for tuning (default: 4)")
+    parser.add_argument("--folds", type=positive, default=2, help="for tuning (default: 2)")
     parser.add_argument("--split", choices=SPLITS, default="random", help="default: random")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("runs"),

@@ -30,7 +30,7 @@ class Protocol:
     batch_size: int = 64
     hidden: tuple[int, ...] = (16, 8)
     trials: int = 8
-    folds: int = 4
+    folds: int = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,13 +229,16 @@ def _problem(
 def resampled(
     inputs: np.ndarray, labels: np.ndarray, kind: str, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """SMOTE's or NearMiss-1's balanced rows, by imbalanced-learn with its defaults."""
+    """Balanced rows by imbalanced-learn, with its defaults: "smote" or "nearmiss-VERSION"."""
     from imblearn.over_sampling import SMOTE
     from imblearn.under_sampling import NearMiss
 
-    sampler = SMOTE(random_state=seed) if kind == "smote" else NearMiss()
-    inputs, labels = sampler.fit_resample(inputs, labels)
-    return inputs.astype(np.float32), labels.astype(np.int32)
+    if kind == "smote":
+        sampler = SMOTE(random_state=seed)
+    else:
+        sampler = NearMiss(version=int(kind.removeprefix("nearmiss-")))
+    balanced = sampler.fit_resample(inputs, labels)
+    return np.asarray(balanced[0], np.float32), np.asarray(balanced[1], np.int32)
 
 
 def best_thresholds(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:

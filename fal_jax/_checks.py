@@ -64,7 +64,7 @@ def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Ar
             f"labels must have shape {batch_shape}, the batch shape of {of}, "
             f"got shape {array.shape}."
         )
-    return array
+    return array.astype(jnp.promote_types(array.dtype, jnp.int32))  # int8 cannot hold 300 classes
 
 
 def sizes(num_classes: int, dim: int) -> None:

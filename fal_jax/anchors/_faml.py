@@ -22,22 +22,22 @@ def paper_decay(num_updates: ArrayLike) -> Callable[[ArrayLike], jax.Array]:
     none.
 
     Args:
-        num_updates: scalar of at least 1, the updates that the run will make, `num_steps //
-            every`; may be traced.
+      num_updates: scalar of at least 1, the updates that the run will make, `num_steps //
+          every`; may be traced.
 
     Returns:
-        A schedule of the number of updates made so far, for the `rate` of `faml`.
+      A schedule of the number of updates made so far, for the `rate` of `faml`.
 
     Raises:
-        ValueError: a concrete num_updates is below 1.
+      ValueError: a concrete num_updates is below 1.
 
     References:
-        Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 3.4.
+      Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 3.4.
 
     Example:
-        >>> rate = paper_decay(10)
-        >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
-        [0.9, 0.225, 0.0]
+      >>> rate = paper_decay(10)
+      >>> [round(float(rate(t)), 3) for t in (0, 5, 10)]
+      [0.9, 0.225, 0.0]
     """
     horizon = _checks.number("num_updates", num_updates, jnp.float32, minimum=1)
     return lambda update: 0.9 * jnp.maximum(1 - update / horizon, 0) ** 2
@@ -108,20 +108,7 @@ def faml(
         _checks.number("rate", rate, jnp.float32, maximum=1.0)
 
     def init(anchors: ArrayLike) -> AnchorState:
-        anchors = _checks.floating("anchors", anchors)
-        if anchors.shape != (num_classes, dim):
-            raise ValueError(
-                f"anchors must have shape ({num_classes}, {dim}), [classes, dim] of this rule, "
-                f"got shape {anchors.shape}."
-            )
-        return AnchorState(
-            anchors=anchors,
-            window_means=jnp.zeros_like(anchors),
-            window_weights=jnp.zeros(num_classes, anchors.dtype),
-            window_seen=jnp.zeros(num_classes, bool),
-            num_steps=jnp.zeros((), jnp.int32),
-            num_updates=jnp.zeros((), jnp.int32),
-        )
+        return _start(anchors, num_classes, dim)
 
     def update(
         features: ArrayLike,
@@ -143,6 +130,24 @@ def faml(
         return jax.tree.map(lambda new, old: jnp.where(is_end, new, old), moved, state)
 
     return AnchorRule(init, update)
+
+
+def _start(anchors: ArrayLike, num_classes: int, dim: int) -> AnchorState:
+    """The state before the first step, with an empty window."""
+    anchors = _checks.floating("anchors", anchors)
+    if anchors.shape != (num_classes, dim):
+        raise ValueError(
+            f"anchors must have shape ({num_classes}, {dim}), [classes, dim] of this rule, "
+            f"got shape {anchors.shape}."
+        )
+    return AnchorState(
+        anchors=anchors,
+        window_means=jnp.zeros_like(anchors),
+        window_weights=jnp.zeros(num_classes, anchors.dtype),
+        window_seen=jnp.zeros(num_classes, bool),
+        num_steps=jnp.zeros((), jnp.int32),
+        num_updates=jnp.zeros((), jnp.int32),
+    )
 
 
 def _class_means(

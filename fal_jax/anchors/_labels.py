@@ -12,21 +12,21 @@ def anchor_labels(params: Any) -> Any:
     decay pulls all anchors to the origin, and so together.
 
     Args:
-        params: any pytree. A leaf is an anchor if a dict key or attribute on its path is "anchors".
+      params: any pytree. A leaf is an anchor if a dict key or attribute on its path is "anchors".
 
     Returns:
-        The same pytree with a label for each leaf.
+      The same pytree with a label for each leaf.
 
     Raises:
-        ValueError: no leaf is an anchor, so that an optimiser would silently treat none apart.
+      ValueError: no leaf is an anchor, so that an optimiser would silently treat none apart.
 
     Example:
-        >>> import optax
-        >>> params = {"body": {"kernel": 1.0}, "head": {"anchors": 2.0}}
-        >>> anchor_labels(params)
-        {'body': {'kernel': 'network'}, 'head': {'anchors': 'anchors'}}
-        >>> by_label = {"anchors": optax.adam(0.1), "network": optax.adamw(0.01)}
-        >>> state = optax.partition(by_label, anchor_labels).init(params)
+      >>> import optax
+      >>> params = {"body": {"kernel": 1.0}, "head": {"anchors": 2.0}}
+      >>> anchor_labels(params)
+      {'body': {'kernel': 'network'}, 'head': {'anchors': 'anchors'}}
+      >>> by_label = {"anchors": optax.adam(0.1), "network": optax.adamw(0.01)}
+      >>> state = optax.partition(by_label, anchor_labels).init(params)
     """
 
     def label(path: tuple, _: Any) -> str:

@@ -17,23 +17,23 @@ def initial_anchors(
     So the coordinates are `|N(0, 1)|`, scaled.
 
     Args:
-        key: a PRNG key.
-        num_classes: number of classes, at least 2.
-        dim: width of the features, at least 1.
-        spread: scalar above 0, the mean squared distance between two anchors; may be traced. It
-            is the log-odds that a feature at its own anchor gets against another class: 4 is a
-            probability of .98 with two classes.
+      key: a PRNG key.
+      num_classes: number of classes, at least 2.
+      dim: width of the features, at least 1.
+      spread: scalar above 0, the mean squared distance between two anchors; may be traced. It
+          is the log-odds that a feature at its own anchor gets against another class: 4 is a
+          probability of .98 with two classes.
 
     Returns:
-        `[classes, dim]`, float32, at least 0.
+      `[classes, dim]`, float32, at least 0.
 
     Raises:
-        ValueError: num_classes is below 2, dim below 1 or a concrete spread not above 0.
+      ValueError: num_classes is below 2, dim below 1 or a concrete spread not above 0.
 
     Example:
-        >>> anchors = initial_anchors(jax.random.key(0), 2, 8, spread=9.0)
-        >>> jnp.sum((anchors[0] - anchors[1]) ** 2).round(3)
-        Array(9., dtype=float32)
+      >>> anchors = initial_anchors(jax.random.key(0), 2, 8, spread=9.0)
+      >>> jnp.sum((anchors[0] - anchors[1]) ** 2).round(3)
+      Array(9., dtype=float32)
     """
     _checks.sizes(num_classes, dim)
     spread = _checks.number("spread", spread, jnp.float32, open_minimum=True)

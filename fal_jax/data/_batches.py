@@ -15,24 +15,24 @@ def epoch_batches(
     the epochs before it, not on `num_epochs`: a longer run starts with the shorter one.
 
     Args:
-        num_rows: number of training rows.
-        batch_size: rows a batch.
-        num_epochs: number of epochs; the result holds them all, 4 bytes a row and epoch.
-        seed: a seed of `np.random.default_rng`; `(seed, epoch)` draws epochs one at a time.
+      num_rows: number of training rows.
+      batch_size: rows a batch.
+      num_epochs: number of epochs; the result holds them all, 4 bytes a row and epoch.
+      seed: a seed of `np.random.default_rng`; `(seed, epoch)` draws epochs one at a time.
 
     Returns:
-        `[num_epochs, steps, batch_size]`, int32 row numbers, with steps = ceil(num_rows /
-        batch_size). The last batch of an epoch is filled up with -1: train with
-        `where = rows >= 0`.
+      `[num_epochs, steps, batch_size]`, int32 row numbers, with steps = ceil(num_rows /
+      batch_size). The last batch of an epoch is filled up with -1: train with
+      `where = rows >= 0`.
 
     Raises:
-        TypeError: a number is not an integer.
-        ValueError: a number is less than 1 or does not fit int32.
+      TypeError: a number is not an integer.
+      ValueError: a number is less than 1 or does not fit int32.
 
     Example:
-        >>> batches = epoch_batches(5, batch_size=3, num_epochs=2, seed=0)
-        >>> batches.shape, sorted(batches[0].ravel().tolist())
-        ((2, 2, 3), [-1, 0, 1, 2, 3, 4])
+      >>> batches = epoch_batches(5, batch_size=3, num_epochs=2, seed=0)
+      >>> batches.shape, sorted(batches[0].ravel().tolist())
+      ((2, 2, 3), [-1, 0, 1, 2, 3, 4])
     """
     _check_positive("num_rows", num_rows)
     _check_positive("batch_size", batch_size)

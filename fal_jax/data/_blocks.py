@@ -28,27 +28,27 @@ def block_holdout(
     `blocks[train]`, `labels[train]` and `positions[train]`.
 
     Args:
-        blocks: `[rows]`, integers; rows of the same block stay together.
-        labels: `[rows]`, integers.
-        test_fraction: in (0, 1).
-        seed: seed of `np.random.default_rng`.
-        positions: `[rows, 2]`, integers: row and column of each window. None drops nothing.
-        reach: windows share pixels when their rows and columns differ by at most this; 2 for
-            windows of 3x3. More leaves a wider gap.
+      blocks: `[rows]`, integers; rows of the same block stay together.
+      labels: `[rows]`, integers.
+      test_fraction: in (0, 1).
+      seed: seed of `np.random.default_rng`.
+      positions: `[rows, 2]`, integers: row and column of each window. None drops nothing.
+      reach: windows share pixels when their rows and columns differ by at most this; 2 for
+          windows of 3x3. More leaves a wider gap.
 
     Returns:
-        A `Split`; `shared_pixel_fraction` of it is 0 if there are positions.
+      A `Split`; `shared_pixel_fraction` of it is 0 if there are positions.
 
     Raises:
-        TypeError: blocks, labels or positions are not integers.
-        ValueError: wrong shapes, a fraction outside (0, 1), a negative reach, fewer than two
-            blocks, or a class that the split leaves without training or without test rows.
+      TypeError: blocks, labels or positions are not integers.
+      ValueError: wrong shapes, a fraction outside (0, 1), a negative reach, fewer than two
+          blocks, or a class that the split leaves without training or without test rows.
 
     Example:
-        >>> positions = np.array([[0, column] for column in range(10)])
-        >>> blocks, labels = positions[:, 1] // 5, positions[:, 1] % 2
-        >>> block_holdout(blocks, labels, test_fraction=0.5, seed=0, positions=positions)
-        Split(train=array([7, 8, 9], dtype=int32), test=array([0, 1, 2, 3, 4], dtype=int32))
+      >>> positions = np.array([[0, column] for column in range(10)])
+      >>> blocks, labels = positions[:, 1] // 5, positions[:, 1] % 2
+      >>> block_holdout(blocks, labels, test_fraction=0.5, seed=0, positions=positions)
+      Split(train=array([7, 8, 9], dtype=int32), test=array([0, 1, 2, 3, 4], dtype=int32))
     """
     check_fraction(test_fraction)
     names, block, _ = groups("blocks", blocks)
@@ -78,21 +78,21 @@ def shared_pixel_fraction(positions: npt.ArrayLike, split: Split, *, reach: int 
     """The fraction of test windows that share pixels with at least one training window.
 
     Args:
-        positions: `[rows, 2]`, integers: row and column of each window.
-        split: training and test rows.
-        reach: as in `block_holdout`.
+      positions: `[rows, 2]`, integers: row and column of each window.
+      split: training and test rows.
+      reach: as in `block_holdout`.
 
     Returns:
-        From 0 (the test part is unseen) to 1.
+      From 0 (the test part is unseen) to 1.
 
     Raises:
-        TypeError: positions are not integers.
-        ValueError: positions not `[rows, 2]`, no test rows, or a negative reach.
+      TypeError: positions are not integers.
+      ValueError: positions not `[rows, 2]`, no test rows, or a negative reach.
 
     Example:
-        >>> positions = np.array([[0, 0], [0, 2], [0, 3], [7, 7]])
-        >>> shared_pixel_fraction(positions, Split(train=np.array([0]), test=np.array([1, 2])))
-        0.5
+      >>> positions = np.array([[0, 0], [0, 2], [0, 3], [7, 7]])
+      >>> shared_pixel_fraction(positions, Split(train=np.array([0]), test=np.array([1, 2])))
+      0.5
     """
     if not split.test.size:
         raise ValueError("split must have test rows, got none.")

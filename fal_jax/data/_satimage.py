@@ -30,25 +30,25 @@ def load_satimage(*, positive: int | None = 4) -> Table:
     or on the official one, for an estimate of how a model does on a new image.
 
     Args:
-        positive: the original label that becomes class 1, all others becoming class 0. 4, damp
-            grey soil (626 of 6,435 rows), is the usual task of imbalanced learning. None keeps
-            the six classes, renumbered: 0 red soil (1), 1 cotton crop (2), 2 grey soil (3), 3
-            damp grey soil (4), 4 soil with vegetation stubble (5), 5 very damp grey soil (7).
+      positive: the original label that becomes class 1, all others becoming class 0. 4, damp
+          grey soil (626 of 6,435 rows), is the usual task of imbalanced learning. None keeps
+          the six classes, renumbered: 0 red soil (1), 1 cotton crop (2), 2 grey soil (3), 3
+          damp grey soil (4), 4 soil with vegetation stubble (5), 5 very damp grey soil (7).
 
     Returns:
-        A `Table` with features `[6435, 36]`.
+      A `Table` with features `[6435, 36]`.
 
     Raises:
-        ValueError: `positive` is none of 1, 2, 3, 4, 5, 7, or the packaged file is damaged.
+      ValueError: `positive` is none of 1, 2, 3, 4, 5, 7, or the packaged file is damaged.
 
     Reference:
         A. Srinivasan, Statlog (Landsat Satellite), UCI Machine Learning Repository, 1993,
         https://doi.org/10.24432/C55887, CC BY 4.0.
 
     Example:
-        >>> table = load_satimage()
-        >>> table.features.shape, table.labels.sum().item()
-        ((6435, 36), 626)
+      >>> table = load_satimage()
+      >>> table.features.shape, table.labels.sum().item()
+      ((6435, 36), 626)
     """
     if positive is not None and positive not in _CLASSES:
         raise ValueError(f"positive must be one of {_CLASSES} or None, got {positive!r}.")
@@ -68,13 +68,13 @@ def satimage_official_split() -> Split:
     """The split of the original files: training on `sat.trn`, testing on `sat.tst`.
 
     Returns:
-        A `Split` of 4,435 training and 2,000 test rows. Every one of the test rows shares pixels
-        with training rows, see `satimage_positions`.
+      A `Split` of 4,435 training and 2,000 test rows. Every one of the test rows shares pixels
+      with training rows, see `satimage_positions`.
 
     Example:
-        >>> split = satimage_official_split()
-        >>> split.train.size, split.test.size
-        (4435, 2000)
+      >>> split = satimage_official_split()
+      >>> split.train.size, split.test.size
+      (4435, 2000)
     """
     rows = np.arange(_ROWS, dtype=np.int32)
     return Split(rows[:_OFFICIAL_TRAINING_ROWS], rows[_OFFICIAL_TRAINING_ROWS:])

@@ -19,17 +19,17 @@ def fit_scaler(features: npt.ArrayLike) -> Scaler:
     Fit it on training rows only; statistics of all rows let the test rows leak into training.
 
     Args:
-        features: `[rows, dim]`, finite; the training rows.
+      features: `[rows, dim]`, finite; the training rows.
 
     Returns:
-        A `Scaler`. The scale of a constant column is 1, so that it becomes 0 and not NaN.
+      A `Scaler`. The scale of a constant column is 1, so that it becomes 0 and not NaN.
 
     Raises:
-        ValueError: not of rank 2, no rows, or a NaN or infinite value.
+      ValueError: not of rank 2, no rows, or a NaN or infinite value.
 
     Example:
-        >>> fit_scaler([[1.0, 7.0], [3.0, 7.0]])
-        Scaler(mean=array([2., 7.]), scale=array([1., 1.]))
+      >>> fit_scaler([[1.0, 7.0], [3.0, 7.0]])
+      Scaler(mean=array([2., 7.]), scale=array([1., 1.]))
     """
     features = np.asarray(features)
     if features.ndim != 2 or 0 in features.shape:
@@ -52,19 +52,19 @@ def scale(features: npt.ArrayLike, scaler: Scaler) -> np.ndarray:
     """Scales to the training rows' zero mean and unit variance: `(features - mean) / scale`.
 
     Args:
-        features: `[..., dim]`, any rows: training, validation or test.
-        scaler: what `fit_scaler` measured on the training rows.
+      features: `[..., dim]`, any rows: training, validation or test.
+      scaler: what `fit_scaler` measured on the training rows.
 
     Returns:
-        `[..., dim]`, float32; the difference is taken in float64, so that columns far from 0
-        keep their digits.
+      `[..., dim]`, float32; the difference is taken in float64, so that columns far from 0
+      keep their digits.
 
     Raises:
-        ValueError: the number of columns is not the scaler's.
+      ValueError: the number of columns is not the scaler's.
 
     Example:
-        >>> scale([[5.0, 8.0]], Scaler(mean=np.array([2.0, 7.0]), scale=np.array([1.5, 1.0])))
-        array([[2., 1.]], dtype=float32)
+      >>> scale([[5.0, 8.0]], Scaler(mean=np.array([2.0, 7.0]), scale=np.array([1.5, 1.0])))
+      array([[2., 1.]], dtype=float32)
     """
     features = np.asarray(features)
     if features.shape[-1:] != scaler.mean.shape:

@@ -37,11 +37,11 @@ def satimage_positions() -> np.ndarray:
     6 of their 9 pixels. `block_holdout` with `satimage_blocks` and these positions leaves none.
 
     Returns:
-        `[6435, 2]`, int32: row (0 to 79) and column (0 to 97) of each window.
+      `[6435, 2]`, int32: row (0 to 79) and column (0 to 97) of each window.
 
     Example:
-        >>> satimage_positions()[:3].tolist()
-        [[0, 2], [0, 3], [0, 4]]
+      >>> satimage_positions()[:3].tolist()
+      [[0, 2], [0, 3], [0, 4]]
     """
     return _positions().copy()
 
@@ -56,18 +56,18 @@ def satimage_blocks(*, height: int = 16, width: int = 14) -> np.ndarray:
     windows 1,087 of some 5,150 training rows.
 
     Args:
-        height: rows of windows in a block; the image has 80.
-        width: columns of windows in a block; the image has 98.
+      height: rows of windows in a block; the image has 80.
+      width: columns of windows in a block; the image has 98.
 
     Returns:
-        `[6435]`, int32 block numbers, from 0, in raster order.
+      `[6435]`, int32 block numbers, from 0, in raster order.
 
     Raises:
-        ValueError: `height` or `width` is less than 1.
+      ValueError: `height` or `width` is less than 1.
 
     Example:
-        >>> np.unique(satimage_blocks()).size
-        35
+      >>> np.unique(satimage_blocks()).size
+      35
     """
     if height < 1 or width < 1:
         raise ValueError(f"height and width must be at least 1, got {height} and {width}.")

@@ -17,23 +17,23 @@ def stratified_holdout(labels: npt.ArrayLike, *, test_fraction: float = 0.2, see
     """Holds out the same fraction of every class, chosen at random.
 
     Args:
-        labels: `[rows]`, integers; at least two of every class.
-        test_fraction: in (0, 1). Of n examples of a class, n * test_fraction rounded (halves up),
-            but at least 1 and at most n - 1, are held out.
-        seed: seed of `np.random.default_rng`.
+      labels: `[rows]`, integers; at least two of every class.
+      test_fraction: in (0, 1). Of n examples of a class, n * test_fraction rounded (halves up),
+          but at least 1 and at most n - 1, are held out.
+      seed: seed of `np.random.default_rng`.
 
     Returns:
-        A `Split` of all rows.
+      A `Split` of all rows.
 
     Raises:
-        TypeError: labels are not integers.
-        ValueError: labels not `[rows]`, a fraction outside (0, 1), a class with one example.
+      TypeError: labels are not integers.
+      ValueError: labels not `[rows]`, a fraction outside (0, 1), a class with one example.
 
     Example:
-        >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
-        >>> split = stratified_holdout(labels, test_fraction=0.5, seed=0)
-        >>> np.bincount(labels[split.train]), np.bincount(labels[split.test])
-        (array([3, 2]), array([3, 2]))
+      >>> labels = np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 1])
+      >>> split = stratified_holdout(labels, test_fraction=0.5, seed=0)
+      >>> np.bincount(labels[split.train]), np.bincount(labels[split.test])
+      (array([3, 2]), array([3, 2]))
     """
     check_fraction(test_fraction)
     _, members, counts = groups("labels", labels, at_least=2)
@@ -49,24 +49,24 @@ def stratified_folds(labels: npt.ArrayLike, *, num_folds: int, seed: int) -> np.
     """Deals every class evenly over folds: fold i tests on `folds == i`, trains on the rest.
 
     Args:
-        labels: `[rows]`, integers; at least `num_folds` of every class.
-        num_folds: at least 2.
-        seed: seed of `np.random.default_rng`.
+      labels: `[rows]`, integers; at least `num_folds` of every class.
+      num_folds: at least 2.
+      seed: seed of `np.random.default_rng`.
 
     Returns:
-        `[rows]`, int32, from 0 to `num_folds - 1`. Two folds differ by at most one in size, and
-        by at most one in each class.
+      `[rows]`, int32, from 0 to `num_folds - 1`. Two folds differ by at most one in size, and
+      by at most one in each class.
 
     Raises:
-        TypeError: labels are not integers.
-        ValueError: labels not `[rows]`, fewer than two folds, a class with fewer examples than
-            folds.
+      TypeError: labels are not integers.
+      ValueError: labels not `[rows]`, fewer than two folds, a class with fewer examples than
+          folds.
 
     Example:
-        >>> labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-        >>> folds = stratified_folds(labels, num_folds=2, seed=0)
-        >>> np.bincount(labels[folds == 0]), np.bincount(labels[folds == 1])
-        (array([3, 2]), array([2, 2]))
+      >>> labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
+      >>> folds = stratified_folds(labels, num_folds=2, seed=0)
+      >>> np.bincount(labels[folds == 0]), np.bincount(labels[folds == 1])
+      (array([3, 2]), array([2, 2]))
     """
     if num_folds < 2:
         raise ValueError(f"num_folds must be at least 2, got {num_folds}.")

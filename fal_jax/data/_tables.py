@@ -10,11 +10,11 @@ class Table(NamedTuple):
     """A loaded data set.
 
     Attributes:
-        name: what reports call it.
-        features: `[rows, dim]`, float32.
-        labels: `[rows]`, int32, from 0 to the number of classes - 1.
-        rows_expected: the number of rows of the whole, original data set.
-        is_sample: whether this is less than the whole; a result on it must say so.
+      name: what reports call it.
+      features: `[rows, dim]`, float32.
+      labels: `[rows]`, int32, from 0 to the number of classes - 1.
+      rows_expected: the number of rows of the whole, original data set.
+      is_sample: whether this is less than the whole; a result on it must say so.
     """
 
     name: str
@@ -31,20 +31,20 @@ def check_table(features: npt.ArrayLike, labels: npt.ArrayLike, *, num_classes: 
     they are: every feature finite in float32, every label one of the classes.
 
     Args:
-        features: `[rows, dim]`, real numbers.
-        labels: `[rows]`, integers from 0 to `num_classes - 1`.
-        num_classes: at least 2.
+      features: `[rows, dim]`, real numbers.
+      labels: `[rows]`, integers from 0 to `num_classes - 1`.
+      num_classes: at least 2.
 
     Raises:
-        TypeError: features are not numbers, or labels not integers.
-        ValueError: a wrong rank, no rows or no columns, different lengths, fewer than two
-            classes, a NaN or infinite feature, or a label outside the classes.
+      TypeError: features are not numbers, or labels not integers.
+      ValueError: a wrong rank, no rows or no columns, different lengths, fewer than two
+          classes, a NaN or infinite feature, or a label outside the classes.
 
     Example:
-        >>> check_table([[1.0, 2.0], [3.0, 4.0]], [0, 1], num_classes=2)
-        >>> check_table([[1.0, 2.0], [3.0, 4.0]], [0, 2], num_classes=2)
-        Traceback (most recent call last):
-        ValueError: labels must be from 0 to 1; 1 of 2 is not, the first 2 at row 1. ...
+      >>> check_table([[1.0, 2.0], [3.0, 4.0]], [0, 1], num_classes=2)
+      >>> check_table([[1.0, 2.0], [3.0, 4.0]], [0, 2], num_classes=2)
+      Traceback (most recent call last):
+      ValueError: labels must be from 0 to 1; 1 of 2 is not, the first 2 at row 1. ...
     """
     features, labels = np.asarray(features), np.asarray(labels)
     _check_form(features, labels, num_classes)

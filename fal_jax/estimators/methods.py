@@ -26,6 +26,7 @@ class Range(NamedTuple):
     log: bool = False
 
 
+Resampling = Literal["smote", "nearmiss-1", "nearmiss-2", "nearmiss-3"]
 Loss = Callable[[Outputs, Params, Batch, Settings], jax.Array]
 MakeHead = Callable[[int, int, Settings], models.Head]
 MakeRule = Callable[[int, int, Settings], anchors.AnchorRule]
@@ -36,14 +37,14 @@ class Method:
     """One way to train a classifier.
 
     Attributes:
-        loss: `loss(outputs, head, batch, settings) -> scalar`.
-        head: makes the head from `(num_classes, dim, settings)`.
-        search: ranges of the hyper-parameters that are tuned.
-        fixed: hyper-parameters that are not.
-        rule: makes the anchor rule from `(num_classes, dim, settings)`; None where the anchors
-            are parameters or absent.
-        resample: how the training rows are re-sampled, or None.
-        embedding_activation: of the network's last hidden layer; None leaves it linear.
+      loss: `loss(outputs, head, batch, settings) -> scalar`.
+      head: makes the head from `(num_classes, dim, settings)`.
+      search: ranges of the hyper-parameters that are tuned.
+      fixed: hyper-parameters that are not.
+      rule: makes the anchor rule from `(num_classes, dim, settings)`; None where the anchors
+          are parameters or absent.
+      resample: how the training rows are re-sampled, or None.
+      embedding_activation: of the network's last hidden layer; None leaves it linear.
     """
 
     loss: Loss
@@ -51,7 +52,7 @@ class Method:
     search: Mapping[str, Range]
     fixed: Mapping[str, float] = dataclasses.field(default_factory=dict)
     rule: MakeRule | None = None
-    resample: Literal["smote", "nearmiss"] | None = None
+    resample: Resampling | None = None
     embedding_activation: Callable[[jax.Array], jax.Array] | None = jax.nn.relu
 
     def build(
@@ -61,7 +62,7 @@ class Method:
 
         Settings may be traced. They hold what is searched, and "num_steps", the run's length.
         """
-        settings = {**self.fixed, **settings}
+        settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
         model = models.mlp(
             num_inputs,
             num_classes,
@@ -166,7 +167,7 @@ _FAML_FIXED = {"beta": 0.1, "ratio": 1.3, "every": 200}
 METHODS: Mapping[str, Method] = {
     "CE": Method(_cross_entropy, _linear, _LEARNING_RATE),
     "CE+SMOTE": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="smote"),
-    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss"),
+    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss-2"),
     "FL": Method(_focal, _linear, _LEARNING_RATE | _FOCAL),
     "FAL": Method(_fal, _anchored, _FAL_SEARCH, {"beta": 0.1}),
     "FAML": Method(

@@ -127,9 +127,7 @@ def fal_loss_from_features(
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
 ) -> jax.Array:
-    """Focused Anchors Loss from features and anchors: the form that training code calls.
-
-    `fal_loss(squared_distances(features, anchors), labels, ...)`.
+    """`fal_loss` of `squared_distances(features, anchors)`: the form that training code calls.
 
     Args:
       features: `[..., dim]`, floating.
@@ -222,15 +220,14 @@ def lgm_loss(
       Array(0.1319, dtype=float32)
     """
     distances, labels, where = _checked_batch(distances, labels, where)
-    num_classes, dtype = distances.shape[-1], distances.dtype
     half_log_det = _class_row("log_det", log_det, distances) / 2
-    margin = _checks.number("margin", margin, dtype)
-    is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
+    margin = _checks.number("margin", margin, distances.dtype)
+    is_true = jax.nn.one_hot(labels, distances.shape[-1], dtype=bool)
     enlarged = jnp.where(is_true, (1 + margin) * distances, distances)
     logits = -enlarged - half_log_det + _class_row("log_prior", log_prior, distances)
     focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
     negative_log_likelihood = jnp.sum(distances + half_log_det, axis=-1, where=is_true)
-    weight = _checks.number("likelihood_weight", likelihood_weight, dtype)
+    weight = _checks.number("likelihood_weight", likelihood_weight, distances.dtype)
     return batch_mean(focal + weight * negative_log_likelihood, where, axis_name)
 
 

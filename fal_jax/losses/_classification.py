@@ -135,8 +135,9 @@ def _true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
         log_odds = jnp.where(labels == 1, difference, -difference)
     else:
         is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
-        true = jnp.sum(logits, axis=-1, where=is_true)
-        log_odds = true - jax.nn.logsumexp(logits, axis=-1, where=~is_true)
+        true = jnp.sum(logits, axis=-1, where=is_true, keepdims=True)
+        # Differences first: large logits that differ little keep their digits.
+        log_odds = -jax.nn.logsumexp(logits - true, axis=-1, where=~is_true)
     return log_odds + out_of_range_nan(labels, num_classes, logits.dtype)
 
 
@@ -158,4 +159,6 @@ def _class_weight(alpha: ArrayLike, labels: jax.Array, logits: jax.Array) -> jax
         alpha = _checks.number("alpha", alpha, logits.dtype, maximum=1.0)
         return jnp.where(labels == 1, alpha, 1 - alpha)
     alpha = _checks.class_vector("alpha", alpha, num_classes, logits.dtype, minimum=0.0)
-    return alpha[labels]
+    is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
+    # Not alpha[labels]: a gather fails on labels that are sharded over an explicit mesh.
+    return jnp.sum(jax.lax.broadcast_to_rank(alpha, logits.ndim), axis=-1, where=is_true)

@@ -50,7 +50,7 @@ def mlp(
       ((5, 8), (5, 2))
     """
     if not hidden:
-        raise ValueError("hidden must name at least one layer, the embedding, but came empty.")
+        raise ValueError("hidden must name at least one layer, the embedding, got none.")
     widths = (num_inputs, *hidden)
     activations = (activation,) * (len(hidden) - 1) + (embedding_activation,)
     body = from_nnx(lambda rngs: _Body(widths, activations, rngs))

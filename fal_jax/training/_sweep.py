@@ -23,10 +23,10 @@ class Problem(NamedTuple):
     """What one model is trained and scored on.
 
     Attributes:
-        inputs: `[rows, dim]`, floating, scaled.
-        labels: `[rows]`, integer.
-        batches: `[steps, batch]`, row numbers, -1 for padding.
-        eval_inputs: `[eval_rows, dim]`, what to score with the trained model.
+      inputs: `[rows, dim]`, floating, scaled.
+      labels: `[rows]`, integer.
+      batches: `[steps, batch]`, row numbers, -1 for padding.
+      eval_inputs: `[eval_rows, dim]`, what to score with the trained model.
     """
 
     inputs: np.ndarray
@@ -39,9 +39,9 @@ class Fits(NamedTuple):
     """The trained models; every leaf leads with `[problems, trials]`.
 
     Attributes:
-        state: the last training state.
-        losses: `[..., steps]`, the loss at each step.
-        logits: `[..., eval_rows, classes]` of the problem's `eval_inputs`.
+      state: the last training state.
+      losses: `[..., steps]`, the loss at each step.
+      logits: `[..., eval_rows, classes]` of the problem's `eval_inputs`.
     """
 
     state: TrainState
@@ -63,32 +63,32 @@ def fit_many(
     with empty steps at the end.
 
     Args:
-        build: makes model and trainer from one trial's settings, which are traced scalars. Pass
-            the same function object again to compile the initialisation once.
-        settings: by name `[problems, trials]`, what each trial of each problem uses.
-        problems: at least one, all of the same width and batch size.
-        seed: of the initial parameters; they differ by problem and trial.
+      build: makes model and trainer from one trial's settings, which are traced scalars. Pass
+          the same function object again to compile the initialisation once.
+      settings: by name `[problems, trials]`, what each trial of each problem uses.
+      problems: at least one, all of the same width and batch size.
+      seed: of the initial parameters; they differ by problem and trial.
 
     Returns:
-        The `Fits`, in the order of settings. `eval_rows` is that of the largest problem; the
-        rows that pad a smaller one are to be cut off.
+      The `Fits`, in the order of settings. `eval_rows` is that of the largest problem; the
+      rows that pad a smaller one are to be cut off.
 
     Raises:
-        ValueError: if there is no problem or settings do not fit their number.
+      ValueError: if there is no problem or settings do not fit their number.
 
     Example:
-        >>> import optax
-        >>> from fal_jax import losses, models, training
-        >>> def build(settings):
-        ...     model = models.mlp(1, 2)
-        ...     loss = lambda outputs, head, batch: losses.softmax_cross_entropy(
-        ...         outputs.logits, batch.labels
-        ...     ).mean()
-        ...     return model, training.trainer(model, loss, optax.sgd(settings["rate"]))
-        >>> inputs, labels = np.ones((4, 1), np.float32), np.array([0, 1, 0, 1])
-        >>> problem = Problem(inputs, labels, np.arange(4).reshape(2, 2), inputs[:3])
-        >>> fit_many(build, {"rate": np.array([[0.1, 0.2]])}, [problem], seed=0).logits.shape
-        (1, 2, 3, 2)
+      >>> import optax
+      >>> from fal_jax import losses, models, training
+      >>> def build(settings):
+      ...     model = models.mlp(1, 2)
+      ...     loss = lambda outputs, head, batch: losses.softmax_cross_entropy(
+      ...         outputs.logits, batch.labels
+      ...     ).mean()
+      ...     return model, training.trainer(model, loss, optax.sgd(settings["rate"]))
+      >>> inputs, labels = np.ones((4, 1), np.float32), np.array([0, 1, 0, 1])
+      >>> problem = Problem(inputs, labels, np.arange(4).reshape(2, 2), inputs[:3])
+      >>> fit_many(build, {"rate": np.array([[0.1, 0.2]])}, [problem], seed=0).logits.shape
+      (1, 2, 3, 2)
     """
     num_problems = len(problems)
     shapes = {np.shape(values) for values in settings.values()}
