@@ -6,22 +6,21 @@
 
 Each seed's test part (of seeds that no other experiment uses) is set aside and never read. The rest
 is split like a data set of its own: tuned on folds of its training part, scored on its other part.
-Every variant has the same number of trials; differences from CE are paired over the seeds.
+Every variant has the same number of trials.
 """
 
 import argparse
 import dataclasses
 import pathlib
+import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from rich.console import Console
-from rich.table import Table as Grid
 
-from experiments import holdout, records
+from experiments import holdout, records, tables
 from experiments.fraud import positive, run, use_all_cores
 from fal_jax import data, models
 from fal_jax.data import Split, Table
@@ -40,7 +39,6 @@ QUESTIONS = (
     "selection",
     "nearmiss",
 )
-SHOWN = ("average_precision", "f1", "balanced_accuracy", "auc")
 
 
 class Variant(NamedTuple):
@@ -110,10 +108,8 @@ def variants() -> dict[str, dict[str, Variant]]:
             for name in ("CE", "FAL")
         },
         "nearmiss": {
-            f"CE+NearMiss-{version}": Variant(
-                dataclasses.replace(METHODS["CE+NearMiss"], resample=f"nearmiss-{version}")
-            )
-            for version in (1, 2, 3)
+            f"CE+{version}": Variant(dataclasses.replace(METHODS["CE+NearMiss"], resample=version))
+            for version in ("nearmiss-1", "nearmiss-2", "nearmiss-3")
         },
     }
 
@@ -133,6 +129,7 @@ def development_task(table: Table, seed: int, folds: int) -> holdout.Task:
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the ablations; returns the path of their record."""
     options = parse(arguments)
+    started = time.perf_counter()
     console = Console(width=120)
     table = data.load_satimage()
     protocol = holdout.Protocol(epochs=options.epochs, trials=options.trials)
@@ -149,14 +146,15 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "experiment": "ablation",
         "dataset": table.name,
         "scored on": "a validation part of the training rows; test rows are never read",
+        "seeds": options.seeds,
         "protocol": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
+        "seconds": round(time.perf_counter() - started, 1),
         "environment": records.environment(),
         "results": results,
     }
     path = options.out / "ablation_satimage.json"
     records.write_json(path, record)
-    for question, answers in results.items():
-        console.print(grid(question, answers, results["methods"]["CE"]))
+    console.print(tables.ablation(record), soft_wrap=True)
     console.print(f"Record: {path}")
     return path
 
@@ -195,34 +193,6 @@ def run_variant(
             for task in tasks
         ]
     return run({name: variant.method}, table, tasks, protocol, console)[name]
-
-
-def grid(question: str, answers: dict[str, list[dict]], reference: list[dict]) -> Grid:
-    """One question's table: metrics, the paired difference from CE, and the anchors' fate."""
-    table = Grid(title=f"{question}: mean ± standard error over seeds", title_justify="left")
-    table.add_column("variant")
-    for metric in SHOWN:
-        table.add_column(metric.replace("_", " "), justify="right")
-    table.add_column("average precision - CE's", justify="right")
-    table.add_column("squared separation", justify="right")
-    for name, runs in answers.items():
-        scores = {metric: np.array([run["test"][metric] for run in runs]) for metric in SHOWN}
-        ours = scores["average_precision"]
-        gap = ours - np.array([run["test"]["average_precision"] for run in reference])
-        separation = [run["anchor_separation"] for run in runs if "anchor_separation" in run]
-        table.add_row(
-            name,
-            *(with_error(values) for values in scores.values()),
-            with_error(gap),
-            f"{np.median(separation):.3g}" if separation else "",
-        )
-    return table
-
-
-def with_error(values: np.ndarray) -> str:
-    """Mean ± standard error."""
-    error = f" ± {values.std(ddof=1) / np.sqrt(values.size):.3f}" if values.size > 1 else ""
-    return f"{values.mean():.3f}{error}"
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ import pathlib
 import matplotlib as mpl
 import numpy as np
 
-from experiments import paper
+from experiments import paper, tables
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-_TITLES = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
 _BLUE, _ORANGE = "#0072B2", "#D55E00"  # safe for colour-blind readers (Okabe and Ito)
 
 
@@ -20,9 +19,13 @@ def holdout_metrics(record: dict, path: pathlib.Path) -> None:
     results = record["results"]
     published = paper.TABLE_2[record["dataset"]] if record["split"] == "random" else {}
     figure, panels = plt.subplots(
-        1, len(_TITLES), figsize=(9, 0.6 + 0.4 * len(results)), sharey=True, layout="constrained"
+        1,
+        len(tables.METRICS),
+        figsize=(9, 0.6 + 0.4 * len(results)),
+        sharey=True,
+        layout="constrained",
     )
-    for panel, (metric, title) in zip(panels, _TITLES.items(), strict=True):
+    for panel, (metric, title) in zip(panels, tables.METRICS.items(), strict=True):
         for row, (name, runs) in enumerate(results.items()):
             values = np.array([run["test"][metric] for run in runs])
             panel.plot(values, np.full(values.size, row), ".", color=_BLUE, alpha=0.35)

@@ -23,18 +23,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from experiments import figures, holdout, paper, records
+from experiments import figures, holdout, paper, records, tables
 from fal_jax import data
 from fal_jax.estimators import METHODS, Method
 
 SPLITS = {"random": holdout.random_task, "blocks": holdout.block_task}
-SHOWN = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the experiment; returns the path of its record."""
     options = parse(arguments)
-    console = Console()
+    console = Console(width=max(Console().width, 100))
     table = data.load_satimage()
     protocol = holdout.Protocol(epochs=options.epochs, trials=options.trials, folds=options.folds)
     tasks = [SPLITS[options.split](table, seed, protocol.folds) for seed in range(options.seeds)]
@@ -47,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "rows": table.labels.size,
         "positives": int(table.labels.sum()),
         "split": options.split,
+        "seeds": options.seeds,
         "test_windows_sharing_pixels": shared_pixels(tasks),
         "protocol": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
         "search": {
@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "environment": records.environment(),
         "results": results,
     }
-    path = options.out / f"fraud_{table.name.lower()}_{options.split}.json"
+    name = options.name or f"fraud_{table.name.lower()}_{options.split}"
+    path = options.out / f"{name}.json"
     records.write_json(path, record)
     figures.holdout_metrics(record, path.with_suffix(".png"))
     report(record, console)
@@ -85,6 +86,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--out", type=pathlib.Path, default=pathlib.Path("runs"),
         help="folder for the record and the figure (default: runs)",
     )  # fmt: skip
+    parser.add_argument("--name", help="of the record and the figure (default: by data and split)")
     return parser.parse_args(arguments)
 
 
@@ -137,26 +139,35 @@ def shared_pixels(tasks: Sequence[holdout.Task]) -> float:
 def report(record: dict, console: Console) -> None:
     """Prints the table, the paired differences from CE and what to mind when reading them."""
     results, published = record["results"], paper.TABLE_2["SatImage"]
-    seeds = len(next(iter(results.values())))
-    grid = Grid(title=f"SatImage, class 4 against the rest; {seeds} seeds, mean ± std (paper)")
+    grid = Grid(
+        title=f"SatImage, class 4 against the rest: mean ± std of {record['seeds']} seeds (paper)"
+    )
     grid.add_column("method")
-    for title in SHOWN.values():
+    for title in tables.METRICS.values():
         grid.add_column(title, justify="right")
     for name, runs in results.items():
-        cells = []
-        for metric in SHOWN:
-            values = np.array([run["test"][metric] for run in runs])
-            spread = f" ± {values.std(ddof=1):.3f}" if seeds > 1 else ""
-            cells.append(f"{values.mean():.3f}{spread} ({getattr(published[name], metric):.3f})")
-        grid.add_row(name, *cells)
+        grid.add_row(
+            name,
+            *(
+                f"{tables.mean_and_std(runs, metric)} ({getattr(published[name], metric):.3f})"
+                for metric in tables.METRICS
+            ),
+        )
     console.print(grid)
+    for name, runs in results.items():
+        if name != "CE" and "CE" in results:
+            gaps = (
+                f"{title} {tables.difference(runs, results['CE'], metric)}"
+                for metric, title in tables.METRICS.items()
+            )
+            console.print(f"{name} - CE, paired ± error (seeds above 0): {'; '.join(gaps)}")
     console.print(
         f"{record['test_windows_sharing_pixels']:.0%} of the test rows share pixels with training "
-        "rows (overlapping windows of one scene):\n"
+        "rows (overlapping windows of one scene): "
         + (
             "the figures compare with the paper's, and are no estimate for a new scene."
             if record["split"] == "random"
-            else "the figures do not compare with the paper's, whose split shares pixels."
+            else "they do not compare with the paper's, whose split shares pixels."
         )
     )
 

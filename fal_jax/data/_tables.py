@@ -35,6 +35,9 @@ def check_table(features: npt.ArrayLike, labels: npt.ArrayLike, *, num_classes: 
       labels: `[rows]`, integers from 0 to `num_classes - 1`.
       num_classes: at least 2.
 
+    Returns:
+      Nothing; it raises or it does not.
+
     Raises:
       TypeError: features are not numbers, or labels not integers.
       ValueError: a wrong rank, no rows or no columns, different lengths, fewer than two

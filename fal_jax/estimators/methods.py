@@ -80,9 +80,19 @@ class Method:
 
 
 def draw_settings(method: Method, num_trials: int, *, seed: int) -> dict[str, np.ndarray]:
-    """Draws `num_trials` settings from a method's ranges: by name `[num_trials]`, float64.
+    """Draws settings from a method's ranges, evenly spread over each (a Latin hypercube).
 
-    The same seed draws the same learning rates for every method.
+    Args:
+      method: its `search` has the ranges.
+      num_trials: settings to draw.
+      seed: the same seed draws the same learning rates for every method.
+
+    Returns:
+      By name `[num_trials]`, float64.
+
+    Example:
+      >>> draw_settings(METHODS["CE"], 3, seed=0)["learning_rate"].shape
+      (3,)
     """
     settings = {}
     for name, (low, high, log) in method.search.items():
@@ -154,7 +164,7 @@ def _faml_decay(num_classes: int, dim: int, settings: Settings) -> anchors.Ancho
 
 _LEARNING_RATE = {"learning_rate": Range(0.03, 1.0, log=True)}
 _FOCAL = {"gamma": Range(0.0, 2.0), "alpha": Range(0.25, 0.75)}
-_SPREAD = {"anchor_spread": Range(0.5, 20.0, log=True)}
+_SPREAD = {"anchor_spread": Range(2.0, 20.0, log=True)}
 _FAL_SEARCH = _LEARNING_RATE | _FOCAL | _SPREAD | {"margin": Range(0.1, 3.0, log=True)}
 _LGM_SEARCH = (
     _LEARNING_RATE
@@ -167,7 +177,7 @@ _FAML_FIXED = {"beta": 0.1, "ratio": 1.3, "every": 200}
 METHODS: Mapping[str, Method] = {
     "CE": Method(_cross_entropy, _linear, _LEARNING_RATE),
     "CE+SMOTE": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="smote"),
-    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss-2"),
+    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss-3"),
     "FL": Method(_focal, _linear, _LEARNING_RATE | _FOCAL),
     "FAL": Method(_fal, _anchored, _FAL_SEARCH, {"beta": 0.1}),
     "FAML": Method(

@@ -1,10 +1,12 @@
 """One training step, as a pair of pure functions."""
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 import jax
+import jax.numpy as jnp
 import optax
+from jax.typing import ArrayLike
 
 from fal_jax.anchors import AnchorRule, AnchorState
 from fal_jax.models import Model, Outputs, Params, Stats
@@ -106,7 +108,7 @@ def trainer(
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, (features, stats)), gradients = gradient(state.params)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        params = cast(Params, optax.apply_updates(state.params, updates))
         anchors = state.anchors
         if rule is not None and anchors is not None:
             anchors = rule.update(features, batch.labels, anchors, where=batch.where)
@@ -116,14 +118,21 @@ def trainer(
 
 
 def model_params(state: TrainState) -> Params:
-    """The parameters that `Model.apply` takes: with the rule's anchors as its head, if any."""
+    """The parameters that `Model.apply` takes: with the rule's anchors as the head, if any.
+
+    Args:
+      state: a training state.
+
+    Returns:
+      Its parameters, whole.
+    """
     if state.anchors is None:
         return state.params
     return {**state.params, "head": {"anchors": state.anchors.anchors}}
 
 
 def fit(
-    trainer: Trainer, state: TrainState, inputs: jax.Array, labels: jax.Array, batches: jax.Array
+    trainer: Trainer, state: TrainState, inputs: ArrayLike, labels: ArrayLike, batches: ArrayLike
 ) -> tuple[TrainState, jax.Array]:
     """Trains one model, as one scan over the steps; pure, to be jitted or vmapped.
 
@@ -137,8 +146,9 @@ def fit(
     Returns:
       The last state and the loss at each step, `[steps]`.
     """
+    inputs, labels = jnp.asarray(inputs), jnp.asarray(labels)
 
     def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
         return trainer.update(state, Batch(inputs[rows], labels[rows], rows >= 0))
 
-    return jax.lax.scan(step, state, batches)
+    return jax.lax.scan(step, state, jnp.asarray(batches))

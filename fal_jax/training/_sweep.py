@@ -29,10 +29,10 @@ class Problem(NamedTuple):
       eval_inputs: `[eval_rows, dim]`, what to score with the trained model.
     """
 
-    inputs: np.ndarray
-    labels: np.ndarray
-    batches: np.ndarray
-    eval_inputs: np.ndarray
+    inputs: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
+    batches: jax.Array | np.ndarray
+    eval_inputs: jax.Array | np.ndarray
 
 
 class Fits(NamedTuple):
@@ -60,7 +60,7 @@ def fit_many(
 
     Problems are split evenly over the devices; the trials of a problem share its batches. Two
     problems may differ a little in rows: the shorter is padded with rows that no batch names and
-    with empty steps at the end.
+    with empty steps at the end, which an anchor rule counts.
 
     Args:
       build: makes model and trainer from one trial's settings, which are traced scalars. Pass
@@ -112,7 +112,7 @@ def fit_many(
 
 
 def _init_each(build: Build, keys: jax.Array, settings: Mapping[str, np.ndarray]) -> TrainState:
-    """States `[problems, trials]`, made one by one: drawn as a batch they take 16 s to compile."""
+    """States `[problems, trials]`, made one by one: as one batch they compile slowly."""
     data = np.asarray(jax.random.key_data(keys))
     models = [
         _init(build, data[index], {name: value[index] for name, value in settings.items()})
@@ -145,12 +145,14 @@ def _over_devices(function: Callable[..., Fits], arguments: tuple, size: int) ->
 def _stack(problems: Sequence[Problem]) -> Problem:
     """One Problem with leading axis `[problems]`, each array padded to the longest."""
 
-    def padded(arrays: Sequence[np.ndarray], fill: int) -> np.ndarray:
+    def padded(name: str, fill: int = 0) -> np.ndarray:
+        arrays = [np.asarray(getattr(problem, name)) for problem in problems]
         longest = max(len(array) for array in arrays)
         stacked = np.full((len(arrays), longest, *arrays[0].shape[1:]), fill, arrays[0].dtype)
         for row, array in zip(stacked, arrays, strict=True):
             row[: len(array)] = array
         return stacked
 
-    fills = Problem(inputs=0, labels=0, batches=-1, eval_inputs=0)
-    return Problem(*(padded(a, f) for a, f in zip(zip(*problems, strict=True), fills, strict=True)))
+    return Problem(
+        padded("inputs"), padded("labels"), padded("batches", fill=-1), padded("eval_inputs")
+    )
