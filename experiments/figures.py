@@ -1,12 +1,12 @@
 """Figures, drawn from records alone."""
 
-import os
+import io
 import pathlib
 
 import matplotlib as mpl
 import numpy as np
 
-from experiments import paper, tables
+from experiments import paper, records, tables
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -37,7 +37,7 @@ def holdout_metrics(record: dict, path: pathlib.Path) -> None:
     panels[0].set_yticks(range(len(results)), list(results))
     panels[0].invert_yaxis()
     panels[1].set_xlabel("dots: one seed each; bar: their mean; diamond: the paper's figure")
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    figure.savefig(temporary, dpi=150)
+    content = io.BytesIO()
+    figure.savefig(content, dpi=150)
     plt.close(figure)
-    temporary.replace(path)
+    records.write(path, content.getvalue())

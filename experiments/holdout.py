@@ -237,7 +237,9 @@ def resampled(
         sampler = SMOTE(random_state=seed)
     else:
         sampler = NearMiss(version=int(kind.removeprefix("nearmiss-")))
-    balanced = sampler.fit_resample(inputs, labels)
+    with warnings.catch_warnings():  # NearMiss-3 may find less than balance takes, and keeps that
+        warnings.filterwarnings("ignore", "The number of the samples to be selected is larger")
+        balanced = sampler.fit_resample(inputs, labels)
     return np.asarray(balanced[0], np.float32), np.asarray(balanced[1], np.int32)
 
 
@@ -246,6 +248,7 @@ def best_thresholds(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Each lies half-way between the two scores that it parts.
     """
+    scores = scores.astype(np.float64)  # else half-way between neighbours may round onto one
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     hits = np.cumsum(labels[order])
@@ -265,6 +268,7 @@ def test_metrics(
     scores: np.ndarray, labels: np.ndarray, thresholds: dict[str, float]
 ) -> dict[str, float]:
     """Metrics of one test part: by rank, at the thresholds given, and at arg-max (score 0)."""
+    scores = scores.astype(np.float64)  # as thresholds are
     at_threshold = {name: scores >= threshold for name, threshold in thresholds.items()}
     return {
         "auc": float(metrics.roc_auc_score(labels, scores)),

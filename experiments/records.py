@@ -34,15 +34,15 @@ def environment() -> dict[str, Any]:
 
 def write_json(path: pathlib.Path, record: dict[str, Any]) -> None:
     """Writes a record whole or not at all."""
-    write_text(path, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    write(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
+def write(path: pathlib.Path, content: bytes) -> None:
     """Writes a file whole or not at all: to a temporary name, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text)
+        temporary.write_bytes(content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,8 @@
-"""Tables from records: `python -m experiments.tables` writes results/README.md beside them."""
+"""Tables from records: `python -m experiments.tables` writes results/README.md, fills README.md."""
 
 import json
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from experiments import paper, records
 
 RESULTS = pathlib.Path(__file__).parent / "results"
+README = pathlib.Path(__file__).parents[1] / "README.md"
 METRICS = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
 
 
@@ -117,5 +119,16 @@ def page(folder: pathlib.Path = RESULTS) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def filled(text: str, folder: pathlib.Path = RESULTS) -> str:
+    """A text with its marks, `<!-- record NAME -->` to `<!-- end -->`, filled by the tables."""
+
+    def table(mark: re.Match) -> str:
+        record = json.loads((folder / f"{mark['name']}.json").read_text())
+        return f"<!-- record {mark['name']} -->\n\n{holdout(record)}\n\n<!-- end -->"
+
+    return re.sub(r"<!-- record (?P<name>\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
-    records.write_text(RESULTS / "README.md", page())
+    records.write(RESULTS / "README.md", page().encode())
+    records.write(README, filled(README.read_text()).encode())

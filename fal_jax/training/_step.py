@@ -142,6 +142,7 @@ def fit(
       inputs: `[rows, ...]`, the training data, already on the device.
       labels: `[rows]`, integer.
       batches: `[steps, batch]`, row numbers, -1 for padding; see `fal_jax.data.epoch_batches`.
+        A step of padding alone is no step: it leaves the state as it is.
 
     Returns:
       The last state and the loss at each step, `[steps]`.
@@ -149,6 +150,9 @@ def fit(
     inputs, labels = jnp.asarray(inputs), jnp.asarray(labels)
 
     def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
-        return trainer.update(state, Batch(inputs[rows], labels[rows], rows >= 0))
+        where = rows >= 0
+        new, loss = trainer.update(state, Batch(inputs[rows], labels[rows], where))
+        is_step = jnp.any(where)
+        return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
 
     return jax.lax.scan(step, state, jnp.asarray(batches))

@@ -60,7 +60,7 @@ def fit_many(
 
     Problems are split evenly over the devices; the trials of a problem share its batches. Two
     problems may differ a little in rows: the shorter is padded with rows that no batch names and
-    with empty steps at the end, which an anchor rule counts.
+    with empty steps at the end, which do nothing.
 
     Args:
       build: makes model and trainer from one trial's settings, which are traced scalars. Pass
@@ -92,12 +92,13 @@ def fit_many(
     """
     num_problems = len(problems)
     shapes = {np.shape(values) for values in settings.values()}
-    if num_problems == 0 or len(shapes) != 1 or next(iter(shapes))[0] != num_problems:
+    shape = next(iter(shapes), ())
+    if len(shapes) != 1 or len(shape) != 2 or 0 in shape or shape[0] != num_problems:
         raise ValueError(
             f"settings must be [problems, trials] with {num_problems} problems, at least one, "
-            f"got shapes {sorted(shapes)}."
+            f"and at least one trial, got shapes {sorted(shapes)}."
         )
-    keys = jax.random.split(jax.random.key(seed), next(iter(shapes)))
+    keys = jax.random.split(jax.random.key(seed), shape)
     values = {name: np.asarray(value, np.float32) for name, value in settings.items()}
 
     def train(state: TrainState, settings: Settings, problem: Problem) -> Fits:
