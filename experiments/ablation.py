@@ -1,12 +1,13 @@
-"""What makes anchored losses strong or weak on SatImage, on validation data alone.
+"""What makes anchored losses strong or weak on SatImage, on training rows alone.
 
     python -m experiments.ablation                     # all of it
     python -m experiments.ablation --only start window # two questions, of those below
     python -m experiments.ablation --help
 
-Each seed's test part (of seeds that no other experiment uses) is set aside and never read. The rest
-is split like a data set of its own: tuned on folds of its training part, scored on its other part.
-Every variant has the same number of trials.
+Each seed's test part (of seeds that no other experiment uses) is set aside and not read; other
+seeds' test parts, of this or another experiment, hold some of its rows. The rest is split like a
+data set of its own: tuned on folds of its training part, scored on its other part. Every variant
+has the same number of trials.
 """
 
 import argparse
@@ -145,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     record = {
         "experiment": "ablation",
         "dataset": table.name,
-        "scored on": "a validation part of the training rows; test rows are never read",
+        "scored on": "a part of the training rows; the seed's own test rows are not read",
         "seeds": options.seeds,
         "protocol": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
         "seconds": round(time.perf_counter() - started, 1),

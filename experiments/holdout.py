@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn import metrics
 
-from fal_jax import data, training
+from fal_jax import anchors, data, training
 from fal_jax.data import Split, Table
 from fal_jax.estimators import Method, draw_settings
 
@@ -23,7 +23,7 @@ class Protocol:
         batch_size: rows a step.
         hidden: widths of the network's layers.
         trials: settings drawn a method.
-        folds: parts of the training rows that each trial is validated on in turn.
+        folds: parts of the training rows that each trial is validated on, one after the other.
     """
 
     epochs: int = 50
@@ -59,7 +59,7 @@ def random_task(table: Table, seed: int, folds: int) -> Task:
 def block_task(table: Table, seed: int, folds: int) -> Task:
     """A split of SatImage by blocks: no test window shares a pixel with a training window.
 
-    Tuning is on `folds` such splits of the training part.
+    Tuning is on `folds` such splits of the training part, drawn independently.
     """
     positions, blocks = data.satimage_positions(), data.satimage_blocks()
 
@@ -124,7 +124,7 @@ def run_method(
             "settings": {name: float(value[0]) for name, value in choice.settings.items()},
             "thresholds": choice.thresholds,
             "validation_average_precision": choice.average_precision,
-            "test": test_metrics(scores[0], table.labels[task.split.test], choice.thresholds),
+            "test": scored(scores[0], table.labels[task.split.test], choice.thresholds),
             **{name: value[i].item() for name, value in final.anchors.items()},
         }
         for i, (task, choice, scores) in enumerate(zip(tasks, choices, final.scores, strict=True))
@@ -173,7 +173,8 @@ def _train(
     """Trains all settings on each (seed, split) and scores the split's test rows."""
     problems = [_problem(method, table, seed, split, protocol) for seed, split in pairs]
     num_steps = max(len(problem.batches) for problem in problems)
-    _warn_of_few_updates(method, num_steps)
+    if "every" in method.fixed:
+        anchors.num_anchor_updates(num_steps, int(method.fixed["every"]))  # warns of too few
     stacked = {name: np.stack([s[name] for s in settings]) for name in settings[0]}
     stacked["num_steps"] = np.full_like(stacked["learning_rate"], num_steps)
     fits = training.fit_many(build, stacked, problems, seed=0)
@@ -188,24 +189,13 @@ def _train(
     return _Trained(scores, _anchor_figures(fits.state))
 
 
-def _warn_of_few_updates(method: Method, num_steps: int) -> None:
-    """FAML needs several windows in a run, whose length depends on the batch size."""
-    every = method.fixed.get("every")
-    if every is not None and num_steps // every < 5:
-        warnings.warn(
-            f"only {num_steps // every} anchor updates in a run: {num_steps} steps, one update "
-            f"every {every}. Take a smaller batch size or more epochs.",
-            stacklevel=3,
-        )
-
-
 def _anchor_figures(state: training.TrainState) -> dict[str, np.ndarray]:
     """Squared distance of the two anchors and, for FAML, the updates made; `[problems]` each."""
     head = training.model_params(state)["head"]
     if "anchors" not in head:
         return {}
-    anchors = np.asarray(head["anchors"])[:, 0]
-    figures = {"anchor_separation": ((anchors[:, 0] - anchors[:, 1]) ** 2).sum(-1)}
+    first, second = np.moveaxis(np.asarray(head["anchors"])[:, 0], 1, 0)
+    figures = {"anchor_separation": ((first - second) ** 2).sum(-1)}
     if state.anchors is not None:
         figures["anchor_updates"] = np.asarray(state.anchors.num_updates)[:, 0]
     return figures
@@ -264,7 +254,7 @@ def best_thresholds(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def test_metrics(
+def scored(
     scores: np.ndarray, labels: np.ndarray, thresholds: dict[str, float]
 ) -> dict[str, float]:
     """Metrics of one test part: by rank, at the thresholds given, and at arg-max (score 0)."""

@@ -29,8 +29,8 @@ def difference(runs: Sequence[dict], reference: Sequence[dict], metric: str) -> 
     """Paired mean difference ± standard error, and on how many seeds it is above 0.
 
     The error is that of the corrected resampled t-test (Nadeau and Bengio, 2003): training rows
-    recur from seed to seed, so the plain one is too small. A test part is a fourth of a training
-    part.
+    recur from seed to seed, so the plain one is too small. A test part is taken as a fourth of
+    a training part.
     """
     gaps = values(runs, metric) - values(reference, metric)
     if gaps.size == 1:
@@ -45,21 +45,22 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
 
 
+def cell(record: dict, name: str, metric: str) -> str:
+    """A method's metric, and in the paper's split the paper's figure in parentheses."""
+    text = mean_and_std(record["results"][name], metric)
+    published = paper.TABLE_2[record["dataset"]] if record["split"] == "random" else {}
+    return f"{text} ({getattr(published[name], metric):.3f})" if name in published else text
+
+
 def holdout(record: dict) -> str:
     """Each method's metrics, in the random split beside the paper's, and differences from CE."""
     results, reference = record["results"], record["results"].get("CE")
-    published = paper.TABLE_2[record["dataset"]] if record["split"] == "random" else {}
-
-    def cell(name: str, runs: Sequence[dict], metric: str) -> str:
-        text = mean_and_std(runs, metric)
-        return f"{text} ({getattr(published[name], metric):.3f})" if name in published else text
-
     scores = markdown(
         ["method", *METRICS.values(), "F1, arg-max", "balanced accuracy, arg-max"],
         [
             [
                 name,
-                *(cell(name, runs, metric) for metric in METRICS),
+                *(cell(record, name, metric) for metric in METRICS),
                 mean_and_std(runs, "f1_argmax"),
                 mean_and_std(runs, "balanced_accuracy_argmax"),
             ]

@@ -13,7 +13,7 @@ from jax.typing import ArrayLike
 
 def is_traced(value: object) -> bool:
     """Whether `value` is known only when the compiled program runs."""
-    return isinstance(value, jax.core.Tracer)
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
 
 
 def floating(name: str, value: ArrayLike) -> jax.Array:
@@ -56,6 +56,9 @@ def features_and_anchors(
 
 def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Array:
     """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
+    if isinstance(value, np.ndarray) and value.dtype in (np.int64, np.uint64, np.uint32):
+        # Without x64 they would wrap around, perhaps into the classes.
+        value = np.where(value == value.astype(np.int32), value, -1).astype(np.int32)
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")

@@ -13,6 +13,7 @@ For FAL and LGM the anchors are parameters, learned by gradient. For FAML they a
 """
 
 from fal_jax.anchors._faml import faml as faml
+from fal_jax.anchors._faml import num_anchor_updates as num_anchor_updates
 from fal_jax.anchors._faml import paper_constant as paper_constant
 from fal_jax.anchors._faml import paper_decay as paper_decay
 from fal_jax.anchors._labels import anchor_labels as anchor_labels

@@ -13,10 +13,10 @@ def initial_anchors(
     """Draws anchors to start from: not negative, at a given mean distance from one another.
 
     Anchors that start together give the classes one and the same probability and no gradient that
-    tells them apart; anchors with negative coordinates lie where rectified features never come.
-    So the coordinates are `|N(0, 1)|`, scaled. FAL recovers from any start, since its anchors
-    learn. FAML does not: on SatImage it stalled whole at a spread of 1e-6 and in some seeds with
-    signed coordinates or a spread of 1, and in none at 4 or 16 (experiments/results).
+    tells them apart. FAL recovers, since its anchors learn; FAML does not: on SatImage it stalled
+    whole at a spread of 1e-6 and in some seeds at 1, and in none at 4 or 16 (experiments/results).
+    The coordinates are magnitudes of normal numbers, scaled, so that anchors lie where rectified
+    features can reach them; signed ones did as well there.
 
     Args:
       key: a PRNG key.

@@ -5,6 +5,8 @@ import hashlib
 import importlib.resources
 import io
 import lzma
+import os
+import pathlib
 from importlib.resources.abc import Traversable
 
 import numpy as np
@@ -18,7 +20,9 @@ _CLASSES = (1, 2, 3, 4, 5, 7)
 _ROWS, _OFFICIAL_TRAINING_ROWS = 6435, 4435
 
 
-def load_satimage(*, positive: int | None = 4) -> Table:
+def load_satimage(
+    *, positive: int | None = 4, folder: str | os.PathLike[str] | None = None
+) -> Table:
     """Loads Statlog (Landsat Satellite): 6,435 windows of 3x3 pixels from one satellite image.
 
     A row is one window: 9 pixels, left to right and top to bottom, with 4 spectral bands each
@@ -34,16 +38,19 @@ def load_satimage(*, positive: int | None = 4) -> Table:
           grey soil (626 of 6,435 rows), is the usual task of imbalanced learning. None keeps
           the six classes, renumbered: 0 red soil (1), 1 cotton crop (2), 2 grey soil (3), 3
           damp grey soil (4), 4 soil with vegetation stubble (5), 5 very damp grey soil (7).
+      folder: where the original files `sat.trn` and `sat.tst` are, to read those; None reads the
+          copy in the package, which is the same to the byte.
 
     Returns:
       A `Table` with features `[6435, 36]`.
 
     Raises:
-      ValueError: `positive` is none of 1, 2, 3, 4, 5, 7, or the packaged file is damaged.
+      ValueError: `positive` is none of 1, 2, 3, 4, 5, 7, or a file is damaged.
+      FileNotFoundError: the folder lacks one of the two files.
 
-    Reference:
-        A. Srinivasan, Statlog (Landsat Satellite), UCI Machine Learning Repository, 1993,
-        https://doi.org/10.24432/C55887, CC BY 4.0.
+    References:
+      A. Srinivasan, Statlog (Landsat Satellite), UCI Machine Learning Repository, 1993,
+      https://doi.org/10.24432/C55887, CC BY 4.0.
 
     Example:
       >>> table = load_satimage()
@@ -52,7 +59,7 @@ def load_satimage(*, positive: int | None = 4) -> Table:
     """
     if positive is not None and positive not in _CLASSES:
         raise ValueError(f"positive must be one of {_CLASSES} or None, got {positive!r}.")
-    rows = satimage_rows()
+    rows = satimage_rows() if folder is None else read_originals(pathlib.Path(folder))
     original = rows[:, -1]
     labels = np.searchsorted(_CLASSES, original) if positive is None else original == positive
     return Table(
@@ -94,10 +101,27 @@ def read_rows(file: Traversable) -> np.ndarray:
         text = lzma.decompress(file.read_bytes())
     except lzma.LZMAError as error:
         raise ValueError(f"{file} is damaged ({error}): reinstall fal-jax.") from error
+    return _verified(text, f"{file} is not SatImage as packaged: reinstall fal-jax.")
+
+
+def read_originals(folder: pathlib.Path) -> np.ndarray:
+    """Reads and verifies the original files."""
+    files = [folder / name for name in ("sat.trn", "sat.tst")]
+    for file in files:
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{file} is missing: get it from the UCI Machine Learning Repository, Statlog "
+                "(Landsat Satellite), or leave the folder out to use the packaged copy."
+            )
+    text = b"".join(file.read_bytes() for file in files)
+    return _verified(
+        text, f"sat.trn and sat.tst in {folder} are not the originals: get them again."
+    )
+
+
+def _verified(text: bytes, complaint: str) -> np.ndarray:
+    """The rows of a text that has the right checksum."""
     digest = hashlib.sha256(text).hexdigest()
     if digest != _SHA256:
-        raise ValueError(
-            f"{file} is not SatImage as packaged: reinstall fal-jax. The SHA-256 of its text is "
-            f"{digest}, expected {_SHA256}."
-        )
+        raise ValueError(f"{complaint} The SHA-256 of the text is {digest}, expected {_SHA256}.")
     return np.loadtxt(io.BytesIO(text), dtype=np.uint8)

@@ -8,7 +8,8 @@
     output    class_log_probabilities, ranking_score
 
 Scores are `[..., classes]`, labels integer `[...]`; hyper-parameters are keyword-only and may be
-traced arrays. All arithmetic is in log-space and in `promote_types(dtype, float32)`.
+traced arrays; a traced value out of its range is not caught and means nothing. All arithmetic is
+in log-space and in `promote_types(dtype, float32)`.
 
 >>> import jax, jax.numpy as jnp
 >>> features, labels = jnp.array([[0.0, 1.0], [2.0, 0.0]]), jnp.array([0, 1])

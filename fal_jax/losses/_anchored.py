@@ -1,11 +1,12 @@
 """Anchored losses of a batch: FAL and LGM, with their likelihood terms.
 
 They return one scalar, since Eq. 8 is a statistic of the batch. `where` marks the valid examples:
-the others may hold anything and give no loss and no gradient. `axis_name` makes the result that of
-the batch over all devices of a mapped axis: sums and counts add, so any split gives the same
-value. The loss is then already global. Under `jit` and under `jax.shard_map` as it comes, gradients
-of replicated parameters are right as they are; under `jax.pmap` and `shard_map(check_vma=False)`
-they still need `jax.lax.pmean` over the axis.
+the others may hold anything and give no loss and no gradient. (Where you make the distances
+yourself, of `lgm_loss` say, features that are not valid must be finite: 0 times NaN is NaN.)
+`axis_name` makes the result that of the batch over all devices of a mapped axis: sums and counts
+add, so any split gives the same value. The loss is then already global. Under `jit` and under
+`jax.shard_map` as it comes, gradients of replicated parameters are right as they are; under
+`jax.pmap` and `shard_map(check_vma=False)` they still need `jax.lax.pmean` over the axis.
 """
 
 from collections.abc import Hashable

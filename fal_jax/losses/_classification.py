@@ -88,7 +88,8 @@ def sigmoid_focal_loss(
       labels: the same shape, integer 0 or 1, or bool.
       gamma: scalar, at least 0; 0 gives binary cross-entropy. May be traced.
       alpha: None for no weights, or a scalar in [0, 1]: weight `alpha` where the label is 1 and
-        `1 - alpha` where it is 0; or one such number for each column of the last axis.
+        `1 - alpha` where it is 0; or one such number for each class of multi-label logits, whose
+        last axis is classes.
 
     Returns:
       The shape of logits, at least 0, in `promote_types(dtype, float32)`; NaN for a label that is
@@ -114,11 +115,13 @@ def sigmoid_focal_loss(
     loss = _focal(log_odds + out_of_range_nan(labels, 2, logits.dtype), gamma)
     if alpha is None:
         return loss
-    columns = logits.shape[-1] if logits.ndim else 1
-    alpha = _checks.class_vector(
-        "alpha", alpha, columns, logits.dtype, minimum=0.0, maximum=1.0, scalar=True
-    )
-    alpha = jax.lax.broadcast_to_rank(alpha, max(logits.ndim, alpha.ndim))
+    if logits.ndim == 0:
+        alpha = _checks.number("alpha", alpha, logits.dtype, maximum=1.0)
+    else:
+        alpha = _checks.class_vector(
+            "alpha", alpha, logits.shape[-1], logits.dtype, minimum=0.0, maximum=1.0, scalar=True
+        )
+        alpha = jax.lax.broadcast_to_rank(alpha, logits.ndim)
     return loss * jnp.where(labels == 1, alpha, 1 - alpha)
 
 
@@ -150,7 +153,7 @@ def _focal(log_odds: jax.Array, gamma: ArrayLike) -> jax.Array:
 def _class_weight(alpha: ArrayLike, labels: jax.Array, logits: jax.Array) -> jax.Array:
     """`alpha_y`, `[...]`."""
     num_classes = logits.shape[-1]
-    if jnp.ndim(alpha) == 0:
+    if jnp.asarray(alpha).ndim == 0:
         if num_classes != 2:
             raise ValueError(
                 f"alpha must be of shape ({num_classes},), one weight a class, got a "

@@ -12,7 +12,7 @@ def inverse_frequency_weights(class_counts: ArrayLike) -> jax.Array:
     """Weights proportional to one over the class count, `w_k ~ 1 / n_k`, summing to K.
 
     Args:
-      class_counts: `[classes]`, at least 1 each; traced counts of 0 give NaN.
+      class_counts: `[classes]`, at least 1 each; with a traced count of 0 all are NaN.
 
     Returns:
       `[classes]`, floating. Concrete counts are computed on the host in float64.
@@ -44,7 +44,7 @@ def effective_number_weights(
     a sensible start for N examples.
 
     Args:
-      class_counts: `[classes]`, at least 1 each; traced counts of 0 give NaN.
+      class_counts: `[classes]`, at least 1 each; with a traced count of 0 all are NaN.
       beta: a Python or float64 number in [0, 1]; float32 cannot represent the values in use.
       one_minus_beta: 1 - beta in [0, 1], in place of beta; may be traced. Exactly one of the two
         must be given.
@@ -103,7 +103,8 @@ def _counts(class_counts: ArrayLike) -> np.ndarray | jax.Array:
             f"got shape {np.shape(class_counts)}."
         )
     if _checks.is_traced(class_counts):
-        return jnp.asarray(class_counts, jnp.result_type(class_counts, jnp.float32))
+        counts = jnp.asarray(class_counts, jnp.result_type(class_counts, jnp.float32))
+        return jnp.where(jnp.all(counts >= 1), counts, jnp.nan)
     counts = np.asarray(class_counts, np.float64)
     if not np.all(counts >= 1):
         raise ValueError(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from fal_jax import _checks
 from fal_jax.anchors import initial_anchors
 from fal_jax.losses import distance_logits, squared_distances
 
@@ -40,6 +41,7 @@ def linear_head(num_classes: int, dim: int) -> Head:
       >>> head.apply(head.init(jax.random.key(0)), jnp.ones((5, 8))).shape
       (5, 2)
     """
+    _checks.sizes(num_classes, dim)
 
     def init(key: jax.Array) -> HeadParams:
         kernel = jax.nn.initializers.lecun_normal()(key, (dim, num_classes))
@@ -71,6 +73,7 @@ def anchored_head(num_classes: int, dim: int, *, spread: ArrayLike = 4.0) -> Hea
       >>> head.apply(head.init(jax.random.key(0)), jnp.ones((5, 8))).shape
       (5, 2)
     """
+    _checks.sizes(num_classes, dim)
 
     def init(key: jax.Array) -> HeadParams:
         return {"anchors": initial_anchors(key, num_classes, dim, spread=spread)}

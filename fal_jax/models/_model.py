@@ -47,7 +47,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Model:
       A `Model` whose `apply` returns what the module's call returns.
 
     Raises:
-      ValueError: at `init`, if the module holds other kinds of variables.
+      ValueError: the module holds other kinds of variables, such as the random state of dropout.
 
     Example:
       >>> model = from_nnx(lambda rngs: nnx.Linear(3, 2, rngs=rngs))
@@ -71,7 +71,10 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Model:
             nnx.replace_by_pure_dict(state, values)
             states.append(state)
         module = nnx.merge(graph, *states)
-        module.train() if train else module.eval()
+        if train:
+            module.train()
+        else:
+            module.eval()
         outputs = module(inputs)
         return outputs, nnx.to_pure_dict(nnx.state(module, nnx.BatchStat))
 

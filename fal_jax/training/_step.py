@@ -95,6 +95,11 @@ def trainer(
         params, stats = model.init(key)
         if rule is None:
             return TrainState(params, stats, optimizer.init(params), None)
+        if "anchors" not in params["head"]:
+            raise ValueError(
+                "rule moves anchors, so model must have an anchored head, got one with "
+                f"{sorted(params['head'])}."
+            )
         anchors = rule.init(params["head"]["anchors"])
         params = {name: value for name, value in params.items() if name != "head"}
         return TrainState(params, stats, optimizer.init(params), anchors)

@@ -195,6 +195,7 @@ def test_bfloat16_features_are_summed_in_the_states_dtype(rng):
         ((3, 4), {"ratio": -1.0}, "ratio"),
         ((3, 4), {"ratio": np.nan}, "ratio"),
         ((3, 4), {"every": 0}, "every must be at least 1"),
+        ((3, 4), {"every": 1.5}, "every must be a whole number"),
         ((3, 4), {"rate": 1.5}, "rate must be at least 0 and at most 1"),
         ((3, 4), {"ratio": np.ones(2)}, "ratio must be a scalar"),
     ],
@@ -220,3 +221,20 @@ def test_bad_arrays():
         rule.update(features, labels.astype(np.float32), state)
     with pytest.raises(TypeError, match="where must have dtype bool, got int32"):
         rule.update(features, labels, state, where=np.ones(2, np.int32))
+
+
+def test_a_nan_feature_spoils_its_own_class_alone(rng):
+    features, labels, _ = draw_steps(rng, 1)
+    labels[0] = [0, 1, 1, 2, 0]
+    features[0, 0] = np.nan
+    state = anchors.faml(CLASSES, DIM, every=1).update(
+        features[0], labels[0], anchors.faml(CLASSES, DIM).init(START)
+    )
+    assert np.isnan(state.anchors[0]).all()
+    assert np.isfinite(state.anchors[1:]).all()
+
+
+def test_few_updates_warn():
+    assert anchors.num_anchor_updates(1000, 200) == 5
+    with pytest.warns(UserWarning, match="only 4 anchor updates in a run of 999 steps"):
+        assert anchors.num_anchor_updates(999, 200) == 4

@@ -183,3 +183,22 @@ def test_blocks_of_no_size():
 def test_content_is_pinned():
     digest = hashlib.sha256(satimage_rows().tobytes()).hexdigest()
     assert digest == "3afa976a2b0b35a7227dd42e5834f232eb040d5cc3d0f2beb3052703600fa924"
+
+
+def test_a_folder_without_the_originals_says_what_is_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"sat\.trn is missing: get it from"):
+        data.load_satimage(folder=tmp_path)
+
+
+def test_altered_originals_are_refused(tmp_path):
+    for name in ("sat.trn", "sat.tst"):
+        (tmp_path / name).write_text("1 2 3\n")
+    with pytest.raises(ValueError, match="not the originals"):
+        data.load_satimage(folder=tmp_path)
+
+
+@pytest.mark.skipif("FAL_JAX_DATA" not in os.environ, reason="FAL_JAX_DATA does not name the data")
+def test_a_folder_with_the_originals_gives_the_same_table():
+    table = data.load_satimage(folder=pathlib.Path(os.environ["FAL_JAX_DATA"]) / "tabular")
+    np.testing.assert_array_equal(table.features, data.load_satimage().features)
+    np.testing.assert_array_equal(table.labels, data.load_satimage().labels)

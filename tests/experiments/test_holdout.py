@@ -69,13 +69,13 @@ def test_a_threshold_lies_half_way_between_the_scores_that_it_parts():
 def test_a_threshold_parts_scores_that_are_neighbours_in_float32():
     scores = np.array([np.nextafter(np.float32(1), np.float32(2)), 1.0], np.float32)
     labels = np.array([1, 0])
-    found = holdout.test_metrics(scores, labels, holdout.best_thresholds(scores, labels))
+    found = holdout.scored(scores, labels, holdout.best_thresholds(scores, labels))
     assert (found["f1"], found["balanced_accuracy"]) == (1.0, 1.0)
 
 
 def test_metrics_are_scikit_learns(rng):
     scores, labels = scores_with_ties(rng, 100), (rng.random(100) < 0.3).astype(np.int32)
-    found = holdout.test_metrics(scores, labels, {"f1": 1.0, "balanced_accuracy": -1.0})
+    found = holdout.scored(scores, labels, {"f1": 1.0, "balanced_accuracy": -1.0})
     assert found == {
         "auc": metrics.roc_auc_score(labels, scores),
         "average_precision": metrics.average_precision_score(labels, scores),

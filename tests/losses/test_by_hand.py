@@ -64,3 +64,23 @@ def test_lgm_by_hand():
         return (bare, margin, whole), (log(4), log(10), log(10) + 0.5 * (log(3) + 1.0))
 
     assert_same(sides, np.array([[np.log(3), 0.0]]), np.array([0]))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.uint32])
+def test_a_label_too_large_for_int32_gives_nan(dtype):
+    """2^32 and 2^32 - 1 must not wrap around to 0 or to -1, which is out of range anyway."""
+    largest = 2**32 if np.iinfo(dtype).max > 2**32 else 2**32 - 1
+    loss = losses.softmax_cross_entropy(np.zeros((2, 3), np.float32), np.array([largest, 1], dtype))
+    np.testing.assert_array_equal(np.isnan(loss), [True, False])
+
+
+def test_a_traced_alpha_may_come_in_a_list():
+    logits, labels = np.zeros((2, 2), np.float32), np.array([0, 1], np.int32)
+    traced = jax.jit(lambda a: losses.softmax_focal_loss(logits, labels, alpha=[1 - a, a]))(0.2)
+    exact = losses.softmax_focal_loss(logits, labels, alpha=0.2)
+    np.testing.assert_allclose(traced, exact, rtol=1e-6)
+
+
+def test_a_traced_count_of_0_makes_all_weights_nan():
+    weights = jax.jit(losses.inverse_frequency_weights)(np.array([5, 0, 3]))
+    assert np.isnan(weights).all()
