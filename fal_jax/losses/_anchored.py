@@ -1,12 +1,12 @@
 """Anchored losses of a batch: FAL and LGM, with their likelihood terms.
 
-They return one scalar, since Eq. 8 is a statistic of the batch. `where` marks the valid examples:
-the others may hold anything and give no loss and no gradient. (Where you make the distances
-yourself, of `lgm_loss` say, features that are not valid must be finite: 0 times NaN is NaN.)
-`axis_name` makes the result that of the batch over all devices of a mapped axis: sums and counts
-add, so any split gives the same value. The loss is then already global. Under `jit` and under
-`jax.shard_map` as it comes, gradients of replicated parameters are right as they are; under
-`jax.pmap` and `shard_map(check_vma=False)` they still need `jax.lax.pmean` over the axis.
+They return one scalar, since Eq. 8 is a statistic of the batch. `where` marks the valid examples;
+the others may hold anything and give no loss and no gradient (but distances made outside of NaN
+features give NaN gradients there). `axis_name` makes the result that of the batch over all devices
+of a mapped axis: sums and counts add, so any split gives the same value. The loss is then already
+global: under `jit` and `jax.shard_map` as it comes, gradients of replicated parameters are right
+as they are; under `jax.pmap` and `shard_map(check_vma=False)` they still need `jax.lax.pmean` over
+the axis.
 """
 
 from collections.abc import Hashable
@@ -187,8 +187,8 @@ def lgm_loss(
 ) -> jax.Array:
     """Large-margin Gaussian mixture loss; with gamma above 0, the paper's FL+LGM.
 
-    Logits `-d_k - log_det_k / 2 + log_prior_k`, the true class' distance enlarged to
-    `(1 + margin) d_y`; plus `likelihood_weight` times the mean of `d_y + log_det_y / 2`.
+    Logits `-d_k - log_det_k / 2 + log_prior_k`, with `(1 + margin) d_y` for the true class; plus
+    `likelihood_weight` times the mean of `d_y + log_det_y / 2`.
 
     Args:
       distances: `[..., classes]`, floating, at least 0: HALF squared Mahalanobis distances, as
@@ -213,8 +213,7 @@ def lgm_loss(
 
     References:
       Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification,
-      CVPR 2018; Eq. 2 to 6 in Baloch et al., 2019. Both terms are means over examples and the
-      likelihood's constant is dropped.
+      CVPR 2018; Eq. 2 to 6 in Baloch et al., 2019. Both terms are means; constants are dropped.
 
     Example:
       >>> lgm_loss([[0.0, 2.0], [3.0, 1.0]], [0, 1], margin=0.0).round(4)
