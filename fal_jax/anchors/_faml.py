@@ -93,7 +93,7 @@ def faml(
     them grow by a factor, with no brake but the pull `beta`; and what the network had fitted to
     the old anchors is lost with every large move. On SatImage, rate 0.9 every 10 steps with beta
     0.01 ends with squared distances of 2e10, where the softmax is a step function, and the average
-    precision falls from .70 to .21; with beta 0.1 it falls to .33. The other way lies collapse: at
+    precision falls from .70 to .21; with beta 0.1 it falls to .37. The other way lies collapse: at
     a rate near 1, class means that still coincide at the first update take the anchors together,
     and no gradient parts them again.
 
