@@ -19,14 +19,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from rich.console import Console
 
 from experiments import holdout, records, tables
 from experiments.fraud import positive, run, use_all_cores
-from fal_jax import data, models
+from fal_jax import anchors, data, losses, models
 from fal_jax.data import Split, Table
-from fal_jax.estimators import METHODS, Method
-from fal_jax.training import Settings
+from fal_jax.estimators import METHODS, Method, Range
+from fal_jax.training import Batch, Settings
 
 FIRST_SEED = 1000
 QUESTIONS = (
@@ -39,6 +40,7 @@ QUESTIONS = (
     "width",
     "selection",
     "nearmiss",
+    "scale",
 )
 
 
@@ -54,6 +56,38 @@ def fixed(method: Method, **values: float) -> Variant:
     """The method with hyper-parameters fixed, and so not searched."""
     search = {name: range_ for name, range_ in method.search.items() if name not in values}
     return Variant(dataclasses.replace(method, search=search, fixed={**method.fixed, **values}))
+
+
+def searched(method: Method, **ranges: Range) -> Variant:
+    """The method with more hyper-parameters to search."""
+    return Variant(dataclasses.replace(method, search={**method.search, **ranges}))
+
+
+def own_anchor_rate(settings: Settings) -> optax.GradientTransformation:
+    """Adagrad whose learning rate for anchors is a multiple of the network's."""
+    rate = settings["learning_rate"]
+    by_label = {
+        "anchors": optax.adagrad(rate * settings["anchor_rate_ratio"]),
+        "network": optax.adagrad(rate),
+    }
+    return optax.partition(by_label, anchors.anchor_labels)
+
+
+def tempered_fal(
+    outputs: models.Outputs, head: models.Params, batch: Batch, settings: Settings
+) -> jax.Array:
+    """FAL whose softmax, not whose pull, sees distances times a temperature."""
+    scale = jnp.sqrt(settings["temperature"])
+    return losses.fal_loss_from_features(
+        outputs.features * scale,
+        batch.labels,
+        head["anchors"] * scale,
+        margin=settings["margin"],
+        gamma=settings["gamma"],
+        alpha=settings["alpha"],
+        beta=settings["beta"] / settings["temperature"],
+        where=batch.where,
+    )
 
 
 def signed_head(num_classes: int, dim: int, settings: Settings) -> models.Head:
@@ -108,6 +142,16 @@ def variants() -> dict[str, dict[str, Variant]]:
             f"{name}, one validation part": Variant(METHODS[name], validations=1)
             for name in ("CE", "FAL")
         },
+        "scale": {
+            "FAL, own anchor learning rate": searched(
+                dataclasses.replace(fal, optimizer=own_anchor_rate),
+                anchor_rate_ratio=Range(0.03, 10.0, log=True),
+            ),
+            "FAL, temperature": searched(
+                dataclasses.replace(fal, loss=tempered_fal),
+                temperature=Range(0.3, 10.0, log=True),
+            ),
+        },
         "nearmiss": {
             f"CE+{version}": Variant(dataclasses.replace(METHODS["CE+NearMiss"], resample=version))
             for version in ("nearmiss-1", "nearmiss-2", "nearmiss-3")
@@ -153,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "environment": records.environment(),
         "results": results,
     }
-    path = options.out / "ablation_satimage.json"
+    path = options.out / f"{options.name}.json"
     records.write_json(path, record)
     console.print(tables.ablation(record), soft_wrap=True)
     console.print(f"Record: {path}")
@@ -174,6 +218,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trials", type=positive, default=8, help="default: 8")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("runs"),
                         help="folder for the record (default: runs)")  # fmt: skip
+    parser.add_argument("--name", default="ablation_satimage", help="of the record")
     return parser.parse_args(arguments)
 
 

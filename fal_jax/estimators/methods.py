@@ -32,6 +32,10 @@ MakeHead = Callable[[int, int, Settings], models.Head]
 MakeRule = Callable[[int, int, Settings], anchors.AnchorRule]
 
 
+def _adagrad(settings: Settings) -> optax.GradientTransformation:
+    return optax.adagrad(settings["learning_rate"])
+
+
 @dataclasses.dataclass(frozen=True)
 class Method:
     """One way to train a classifier.
@@ -45,6 +49,7 @@ class Method:
           are parameters or absent.
       resample: how the training rows are re-sampled, or None.
       embedding_activation: of the network's last hidden layer; None leaves it linear.
+      optimizer: makes the optimiser from the settings.
     """
 
     loss: Loss
@@ -54,6 +59,7 @@ class Method:
     rule: MakeRule | None = None
     resample: Resampling | None = None
     embedding_activation: Callable[[jax.Array], jax.Array] | None = jax.nn.relu
+    optimizer: Callable[[Settings], optax.GradientTransformation] = _adagrad
 
     def build(
         self, settings: Settings, *, num_inputs: int, num_classes: int, hidden: tuple[int, ...]
@@ -75,8 +81,7 @@ class Method:
             return self.loss(outputs, head, batch, settings)
 
         rule = self.rule(num_classes, hidden[-1], settings) if self.rule else None
-        optimizer = optax.adagrad(settings["learning_rate"])
-        return model, training.trainer(model, loss, optimizer, rule)
+        return model, training.trainer(model, loss, self.optimizer(settings), rule)
 
 
 def draw_settings(method: Method, num_trials: int, *, seed: int) -> dict[str, np.ndarray]:
