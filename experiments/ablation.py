@@ -14,7 +14,7 @@ import argparse
 import dataclasses
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -66,7 +66,7 @@ def searched(method: Method, **ranges: Range) -> Variant:
 def own_anchor_rate(settings: Settings) -> optax.GradientTransformation:
     """Adagrad whose learning rate for anchors is a multiple of the network's."""
     rate = settings["learning_rate"]
-    by_label = {
+    by_label: dict[Hashable, optax.GradientTransformation] = {
         "anchors": optax.adagrad(rate * settings["anchor_rate_ratio"]),
         "network": optax.adagrad(rate),
     }
