@@ -24,7 +24,7 @@ from rich.console import Console
 
 from experiments import holdout, records, tables
 from experiments.fraud import positive, run, use_all_cores
-from fal_jax import anchors, data, losses, models
+from fal_jax import anchors, data, models
 from fal_jax.data import Split, Table
 from fal_jax.estimators import METHODS, Method, Range
 from fal_jax.training import Batch, Settings
@@ -77,17 +77,11 @@ def tempered_fal(
     outputs: models.Outputs, head: models.Params, batch: Batch, settings: Settings
 ) -> jax.Array:
     """FAL whose softmax, not whose pull, sees distances times a temperature."""
-    scale = jnp.sqrt(settings["temperature"])
-    return losses.fal_loss_from_features(
-        outputs.features * scale,
-        batch.labels,
-        head["anchors"] * scale,
-        margin=settings["margin"],
-        gamma=settings["gamma"],
-        alpha=settings["alpha"],
-        beta=settings["beta"] / settings["temperature"],
-        where=batch.where,
-    )
+    temperature = settings["temperature"]
+    scale = jnp.sqrt(temperature)
+    outputs = outputs._replace(features=outputs.features * scale)
+    settings = {**settings, "beta": settings["beta"] / temperature}
+    return METHODS["FAL"].loss(outputs, {"anchors": head["anchors"] * scale}, batch, settings)
 
 
 def signed_head(num_classes: int, dim: int, settings: Settings) -> models.Head:

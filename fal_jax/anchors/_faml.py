@@ -119,7 +119,7 @@ def faml(
       every: scalar integer, at least 1, n of Eq. 11: steps between updates. May be traced.
       rate: scalar in [0, 1], lambda of Eq. 10, the weight of the NEW mean; or a schedule of the
         number of updates made so far, from 0. May be traced; what a traced value or a schedule
-          gives is not checked.
+        gives is not checked.
 
     Returns:
       An `AnchorRule`. `init(anchors)` takes the `[classes, dim]` anchors to start from, see
