@@ -1,4 +1,4 @@
-"""Tables, splits, scaling and batches as plain NumPy arrays, prepared on the host.
+"""Tables, splits, preprocessing and batches as plain NumPy arrays, prepared on the host.
 
 Row numbers are int32 everywhere, so that they can index JAX arrays as they are.
 """
@@ -6,6 +6,13 @@ Row numbers are int32 everywhere, so that they can index JAX arrays as they are.
 from fal_jax.data._batches import epoch_batches as epoch_batches
 from fal_jax.data._blocks import block_holdout as block_holdout
 from fal_jax.data._blocks import shared_pixel_fraction as shared_pixel_fraction
+from fal_jax.data._columns import Column as Column
+from fal_jax.data._loading import TABLES as TABLES
+from fal_jax.data._loading import available_tables as available_tables
+from fal_jax.data._loading import load_table as load_table
+from fal_jax.data._preprocessing import Preprocessing as Preprocessing
+from fal_jax.data._preprocessing import fit_preprocessing as fit_preprocessing
+from fal_jax.data._preprocessing import preprocess as preprocess
 from fal_jax.data._satimage import load_satimage as load_satimage
 from fal_jax.data._satimage import satimage_official_split as satimage_official_split
 from fal_jax.data._scaling import Scaler as Scaler
@@ -14,7 +21,9 @@ from fal_jax.data._scaling import scale as scale
 from fal_jax.data._scene import satimage_blocks as satimage_blocks
 from fal_jax.data._scene import satimage_positions as satimage_positions
 from fal_jax.data._splits import Split as Split
+from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds
 from fal_jax.data._splits import stratified_holdout as stratified_holdout
 from fal_jax.data._tables import Table as Table
 from fal_jax.data._tables import check_table as check_table
+from fal_jax.data._user_table import load_csv as load_csv

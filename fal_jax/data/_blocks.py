@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from fal_jax.data._splits import Split, check_fraction, groups, split_by
+from fal_jax.data._splits import Split, check_fraction, members_of, split_by
 
 _DRAWS = 256
 
@@ -51,8 +51,8 @@ def block_holdout(
       Split(train=array([7, 8, 9], dtype=int32), test=array([0, 1, 2, 3, 4], dtype=int32))
     """
     check_fraction(test_fraction)
-    names, block, _ = groups("blocks", blocks)
-    classes, members, counts = groups("labels", labels)
+    names, block, _ = members_of("blocks", blocks)
+    classes, members, counts = members_of("labels", labels)
     if members.shape != block.shape:
         raise ValueError(f"labels must be [rows] = {block.shape} as blocks, got {members.shape}.")
     if names.size < 2:

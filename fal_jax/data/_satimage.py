@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 
 import numpy as np
 
+from fal_jax.data._columns import Column
 from fal_jax.data._splits import Split
 from fal_jax.data._tables import Table
 
@@ -18,6 +19,9 @@ _FILE = importlib.resources.files("fal_jax.data") / "satimage.txt.xz"
 _SHA256 = "87fe62294d7f3e772421d84c1e0514cc71c59f3d045b12faf77440b25502f8bd"
 _CLASSES = (1, 2, 3, 4, 5, 7)
 _ROWS, _OFFICIAL_TRAINING_ROWS = 6435, 4435
+_COLUMNS = tuple(
+    Column(f"pixel {pixel} band {band}", "number") for pixel in range(1, 10) for band in range(1, 5)
+)
 
 
 def load_satimage(
@@ -68,6 +72,7 @@ def load_satimage(
         labels=labels.astype(np.int32),
         rows_expected=_ROWS,
         is_sample=False,
+        columns=_COLUMNS,
     )
 
 

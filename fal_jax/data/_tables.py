@@ -5,16 +5,22 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fal_jax.data._columns import Column
+
 
 class Table(NamedTuple):
     """A loaded data set.
 
     Attributes:
       name: what reports call it.
-      features: `[rows, dim]`, float32.
+      features: `[rows, columns]`, float32, as they came: a missing value is NaN, a category its
+          code. `fit_preprocessing` and `preprocess` make of them what a model takes.
       labels: `[rows]`, int32, from 0 to the number of classes - 1.
       rows_expected: the number of rows of the whole, original data set.
       is_sample: whether this is less than the whole; a result on it must say so.
+      columns: what each column of the features holds.
+      groups: `[rows]`, int32; copies of a row share a number, that of the first of them, so that
+          a split can keep them on one side. None where there are no copies.
     """
 
     name: str
@@ -22,6 +28,8 @@ class Table(NamedTuple):
     labels: np.ndarray
     rows_expected: int
     is_sample: bool
+    columns: tuple[Column, ...] = ()
+    groups: np.ndarray | None = None
 
 
 def check_table(features: npt.ArrayLike, labels: npt.ArrayLike, *, num_classes: int) -> None:

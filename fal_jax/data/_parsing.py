@@ -1,0 +1,173 @@
+"""From data frames to the arrays of a table."""
+
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fal_jax.data._columns import Column, check_values
+from fal_jax.data._reading import read_frames
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Layout(NamedTuple):
+    """How a file becomes a table.
+
+    Attributes:
+      header: all columns of the file, in order.
+      label: the column that holds the label.
+      columns: those that become features, in this order; the others are dropped.
+      positive: the value of the label that becomes 1.
+      negative: the value that becomes 0; None for all others.
+      per_hour: by column of kind "hour", how many of its units make an hour.
+      none_codes: by column, a number that says that there is no value.
+      copies: rows that are equal in all of these columns are copies; none for no copies.
+    """
+
+    header: tuple[str, ...]
+    label: str
+    columns: tuple[Column, ...]
+    positive: float | str = 1
+    negative: float | None = 0
+    per_hour: tuple[tuple[str, float], ...] = ()
+    none_codes: tuple[tuple[str, float], ...] = ()
+    copies: tuple[str, ...] = ()
+
+
+class Chunk(NamedTuple):
+    """Some rows: `[rows, columns]` float32, `[rows]` int32, and a hash of what tells copies.
+
+    There are no hashes where nothing tells copies.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    copy_keys: np.ndarray
+
+
+def parse(file: pathlib.Path, layout: Layout) -> Iterator[Chunk]:
+    """Reads and checks a file, some rows at a time."""
+    text = {column.name for column in layout.columns if column.kind == "category"}
+    if isinstance(layout.positive, str):
+        text.add(layout.label)
+    first_row = 0
+    for frame in read_frames(file, layout.header, text=text):
+        try:
+            yield Chunk(
+                np.column_stack(
+                    [
+                        _feature(frame[column.name], column, layout, first_row)
+                        for column in layout.columns
+                    ]
+                ),
+                _labels(frame[layout.label], layout, first_row),
+                _copy_keys(frame, layout),
+            )
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from error
+        first_row += len(frame)
+    if not first_row:
+        raise ValueError(f"{file} has no rows: get it again.")
+
+
+def copy_groups(copy_keys: np.ndarray) -> np.ndarray | None:
+    """The row number of each row's first copy, itself if it has none; None without copies."""
+    ordered = np.sort(copy_keys)
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not repeated.size:
+        return None
+    places = np.searchsorted(repeated, copy_keys).clip(max=repeated.size - 1)
+    copies = np.flatnonzero(repeated[places] == copy_keys)
+    _, first, copied = np.unique(copy_keys[copies], return_index=True, return_inverse=True)
+    groups = np.arange(copy_keys.size, dtype=np.int32)
+    groups[copies] = copies[first][copied]
+    return groups
+
+
+def junk_row(values: "pd.Series") -> int | None:
+    """The first row of a column that holds neither a number nor nothing; None if all do."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return None
+    junk = (values.notna() & pd.to_numeric(values.astype("str"), errors="coerce").isna()).to_numpy()
+    return int(junk.argmax()) if junk.any() else None
+
+
+def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int) -> np.ndarray:
+    """One column `[rows]`, float32, checked."""
+    if column.kind == "category":
+        feature = _codes(values, column, first_row)
+    else:
+        feature = _numbers(values, first_row)
+        none_code = dict(layout.none_codes).get(column.name)
+        if none_code is not None:
+            feature = np.where(feature == none_code, np.nan, feature)
+        if column.kind == "hour":
+            feature = feature / dict(layout.per_hour).get(column.name, 1) % 24
+    check_values(feature, column, first_row=first_row)
+    return feature.astype(np.float32)
+
+
+def _numbers(values: "pd.Series", first_row: int) -> np.ndarray:
+    """A column of numbers, in float64."""
+    import pandas as pd
+
+    junk = junk_row(values)
+    if junk is not None:
+        raise ValueError(
+            f"column {values.name!r} must hold numbers, got {values.iloc[junk]!r} at row "
+            f"{first_row + junk}."
+        )
+    return pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
+
+
+def _codes(values: "pd.Series", column: Column, first_row: int) -> np.ndarray:
+    """A column of text as the places of its values among the levels; NaN where there is none."""
+    import pandas as pd
+
+    codes = pd.Index(column.levels).get_indexer(pd.Index(values)).astype(np.float64)
+    absent = values.isna().to_numpy()
+    unknown = (codes < 0) & ~absent
+    if unknown.any():
+        row = unknown.argmax()
+        raise ValueError(
+            f"column {column.name!r} must hold one of {column.levels}, got {values.iloc[row]!r} "
+            f"at row {first_row + row}."
+        )
+    codes[absent] = np.nan
+    return codes
+
+
+def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
+    """The labels `[rows]`, int32: 1 for the positive value."""
+    found = values if isinstance(layout.positive, str) else _numbers(values, first_row)
+    positive = np.asarray(found == layout.positive, bool)
+    negative = np.asarray(values.notna() if layout.negative is None else found == layout.negative)
+    neither = ~(positive | negative)
+    if neither.any():
+        row = neither.argmax()
+        expected = (
+            layout.positive if layout.negative is None else (layout.negative, layout.positive)
+        )
+        raise ValueError(
+            f"label {layout.label!r} must be {'present' if layout.negative is None else expected} "
+            f"in every row, got {values.tolist()[row]!r} at row {first_row + row}."
+        )
+    return positive.astype(np.int32)
+
+
+def _copy_keys(frame: "pd.DataFrame", layout: Layout) -> np.ndarray:
+    """A 64-bit hash of each row's values in the columns that tell copies, `[rows]`."""
+    import pandas as pd
+
+    if not layout.copies:
+        return np.empty(0, np.uint64)
+    told_by = frame[list(layout.copies)].copy()
+    # In one chunk of a file a column may look like integers and in the next not; 0.0 hides -0.0.
+    numbers = list(told_by.select_dtypes("number").columns)
+    told_by[numbers] = told_by[numbers].astype(np.float64) + 0.0
+    return pd.util.hash_pandas_object(told_by, index=False).to_numpy()

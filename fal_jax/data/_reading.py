@@ -1,0 +1,155 @@
+"""Files of tables, plain, compressed or Parquet, as data frames of some rows at a time."""
+
+import contextlib
+import csv
+import gzip
+import io
+import lzma
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What an original file's name may end on, besides its own.
+COMPRESSIONS = (".xz", ".gz", ".zip")
+_ROWS_AT_ONCE = 2**17
+
+
+def read_header(file: pathlib.Path) -> tuple[str, ...]:
+    """The names of the columns, as they are in the file."""
+    import pyarrow.parquet
+
+    with _damage_named(file):
+        if file.suffix == ".parquet":
+            return tuple(pyarrow.parquet.read_schema(file).names)
+        with _opened(file) as stream:
+            rows = csv.reader(stream)
+            header = tuple(next(rows, ()))
+            first = next(filter(None, rows), header)
+    if not header:
+        raise ValueError(f"{file} is empty: get it again.")
+    # pandas refuses a longer row, unless it is the first: then it takes a column for an index.
+    if len(first) > len(header):
+        raise ValueError(f"{file} has a first row longer than its header: get it again.")
+    return header
+
+
+def check_header(found: Sequence[str], expected: Sequence[str], file: pathlib.Path) -> None:
+    """Refuses columns that are not the expected ones in the expected order."""
+    if tuple(found) == tuple(expected):
+        return
+    missing = [name for name in expected if name not in found]
+    unknown = [name for name in found if name not in expected]
+    place = next(
+        (i for i, names in enumerate(zip(found, expected, strict=False)) if names[0] != names[1]),
+        min(len(found), len(expected)),
+    )
+    complaints = [
+        f"missing are {missing}" if missing else "",
+        f"unknown are {unknown}" if unknown else "",
+        f"column {place + 1} is {found[place]!r}, expected {expected[place]!r}"
+        if place < min(len(found), len(expected))
+        else f"{len(found)} columns, expected {len(expected)}",
+    ]
+    raise ValueError(
+        f"{file} has not the original's columns in their order: "
+        f"{'; '.join(filter(None, complaints))}. Use the original file."
+    )
+
+
+def read_frames(
+    file: pathlib.Path, header: Sequence[str], *, text: Collection[str]
+) -> Iterator["pd.DataFrame"]:
+    """All rows, some at a time; the columns named in `text` as text, the others as they look."""
+    with _damage_named(file):
+        if file.suffix == ".parquet":
+            yield from _parquet_frames(file, text)
+        else:
+            yield from _csv_frames(file, header, text)
+
+
+def _csv_frames(
+    file: pathlib.Path, header: Sequence[str], text: Collection[str]
+) -> Iterator["pd.DataFrame"]:
+    """All rows of a csv file."""
+    import pandas as pd
+
+    with _opened(file) as stream:
+        next(csv.reader(stream))
+        as_text: dict[Hashable, str] = dict.fromkeys(text, "str")
+        with pd.read_csv(
+            stream,
+            header=None,
+            names=list(header),
+            dtype=as_text,
+            chunksize=_ROWS_AT_ONCE,
+            low_memory=False,
+        ) as frames:
+            yield from frames
+
+
+def _parquet_frames(file: pathlib.Path, text: Collection[str]) -> Iterator["pd.DataFrame"]:
+    """All rows of a Parquet file."""
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE):
+            frame = batch.to_pandas()
+            yield frame.astype(dict.fromkeys(text, "str"))
+
+
+@contextlib.contextmanager
+def _opened(file: pathlib.Path) -> Iterator[io.TextIOWrapper]:
+    """The text of a csv file, decompressed as it is read."""
+    with contextlib.ExitStack() as stack:
+        if file.suffix == ".xz":
+            stream = stack.enter_context(lzma.open(file))
+        elif file.suffix == ".gz":
+            stream = stack.enter_context(gzip.open(file))
+        elif file.suffix == ".zip":
+            archive = stack.enter_context(zipfile.ZipFile(file))
+            stream = stack.enter_context(archive.open(_member(archive, file)))
+        else:
+            stream = stack.enter_context(file.open("rb"))
+        text = io.TextIOWrapper(cast(BinaryIO, stream), encoding="utf-8-sig", newline="")
+        yield stack.enter_context(text)
+
+
+def _member(archive: zipfile.ZipFile, file: pathlib.Path) -> str:
+    """The csv file in an archive: the one named as the archive, or the only one."""
+    names = [name for name in archive.namelist() if name.endswith(".csv")]
+    named = [name for name in names if pathlib.PurePath(name).name == file.stem]
+    if len(named or names) != 1:
+        raise ValueError(
+            f"{file} must hold one csv file, or one named {file.stem!r}, got {names}: unpack it."
+        )
+    return (named or names)[0]
+
+
+@contextlib.contextmanager
+def _damage_named(file: pathlib.Path) -> Iterator[None]:
+    """Turns what the readers say of a damaged file into one error that names it."""
+    import pandas as pd
+    import pyarrow as pa
+
+    damage = (
+        EOFError,
+        UnicodeDecodeError,
+        csv.Error,
+        lzma.LZMAError,
+        pd.errors.EmptyDataError,
+        pd.errors.ParserError,
+        pa.ArrowInvalid,
+        zipfile.BadZipFile,
+        zlib.error,
+    )
+    try:
+        yield
+    except (OSError, *damage) as error:
+        if getattr(error, "errno", None) is not None:  # the system's word, not a reader's
+            raise
+        raise ValueError(f"{file} is damaged or incomplete ({error}): get it again.") from error
