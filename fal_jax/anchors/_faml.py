@@ -202,15 +202,18 @@ def _class_means(
     axis_name: Hashable | None,
 ) -> tuple[jax.Array, jax.Array]:
     """Mean feature `[classes, dim]` and size `[classes]` of each class in the whole batch."""
-    batch_axes = tuple(range(labels.ndim))
-    labels, features = jnp.where(where, labels, 0), jnp.where(where[..., None], features, 0)
+    batch_axes, labels = tuple(range(labels.ndim)), jnp.where(where, labels, 0)
     is_member = jax.nn.one_hot(labels, num_classes, dtype=bool) & where[..., None]
     in_range = jnp.all((labels >= 0) & (labels < num_classes))
-    sums = jnp.sum(features[..., None, :], axis=batch_axes, where=is_member[..., None])
+
+    def total(of_class: jax.Array) -> jax.Array:
+        return jnp.sum(features, axis=batch_axes, where=of_class[..., None])
+
+    sums = jax.vmap(total, in_axes=-1)(is_member)
     sums = jnp.where(in_range, sums, jnp.nan)
     counts = jnp.where(in_range, jnp.sum(is_member, axis=batch_axes, dtype=features.dtype), jnp.nan)
-    if axis_name is not None:
-        sums, counts = jax.lax.psum((sums, counts), axis_name)
+    totals = sums, counts
+    sums, counts = totals if axis_name is None else jax.lax.psum(totals, axis_name)
     return sums / jnp.maximum(counts, 1)[:, None], counts
 
 

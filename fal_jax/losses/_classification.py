@@ -36,7 +36,7 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> jax.Array:
       Array([6.9315e-01, 5.0000e-05], dtype=float32)
     """
     logits, labels = _check(logits, labels)
-    return jax.nn.softplus(-_true_class_log_odds(logits, labels))
+    return _focal(_true_class_log_odds(logits, labels), 0.0)
 
 
 def softmax_focal_loss(
@@ -134,7 +134,8 @@ def _true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """`log p_y - log(1 - p_y)`, `[...]`; NaN, with its gradient, for an out-of-range label."""
     num_classes = logits.shape[-1]
     if num_classes == 2:  # closed form: no exponential, no reduction
-        difference = logits[..., 1] - logits[..., 0]
+        signs = jnp.array([-1, 1], logits.dtype)
+        difference = jnp.sum(logits * jax.lax.broadcast_to_rank(signs, logits.ndim), axis=-1)
         log_odds = jnp.where(labels == 1, difference, -difference)
     else:
         is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
@@ -146,8 +147,40 @@ def _true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 def _focal(log_odds: jax.Array, gamma: ArrayLike) -> jax.Array:
     """`(1 - p)^gamma (-log p)` of the log-odds of p."""
-    gamma = _checks.number("gamma", gamma, log_odds.dtype)
-    return jnp.exp(-gamma * jax.nn.softplus(log_odds)) * jax.nn.softplus(-log_odds)
+    return _focal_of(log_odds, _checks.number("gamma", gamma, log_odds.dtype))
+
+
+@jax.custom_jvp
+def _focal_of(log_odds: jax.Array, gamma: jax.Array) -> jax.Array:
+    surprisal, of_others, *_ = _parts(log_odds)
+    return jnp.exp(-gamma * of_others) * surprisal
+
+
+@_focal_of.defjvp
+def _focal_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+    """By hand for speed: one exponential serves all.
+
+    The division that ends a gradient keeps XLA from computing all that is before it anew for each
+    dimension of the features.
+    """
+    (log_odds, gamma), (log_odds_dot, gamma_dot) = primals, tangents
+    surprisal, of_others, odds_against, odds_for, total = _parts(log_odds)
+    modulation = jnp.exp(-gamma * of_others)
+    slope = -modulation * (odds_against + gamma * odds_for * surprisal)
+    by_gamma = -of_others * modulation * surprisal
+    return modulation * surprisal, slope * (log_odds_dot / total) + by_gamma * gamma_dot
+
+
+def _parts(log_odds: jax.Array) -> tuple[jax.Array, ...]:
+    """`-log p`, `-log(1 - p)`, and `1 - p` and `p` as numerators of a common denominator."""
+    is_likely = log_odds >= 0
+    size = jnp.where(is_likely, log_odds, -log_odds)  # not abs: its gradient at 0 is 0
+    small = jnp.exp(-size)
+    shared = jnp.log1p(small)
+    surprisal = shared + jnp.where(is_likely, 0, size)
+    of_others = shared + jnp.where(is_likely, size, 0)
+    odds_against, odds_for = jnp.where(is_likely, small, 1), jnp.where(is_likely, 1, small)
+    return surprisal, of_others, odds_against, odds_for, 1 + small
 
 
 def _class_weight(alpha: ArrayLike, labels: jax.Array, logits: jax.Array) -> jax.Array:

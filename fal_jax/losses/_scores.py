@@ -6,6 +6,8 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks
 
+_UNROLLED = 10  # classes up to which distances are written out one by one
+
 
 def squared_distances(features: ArrayLike, anchors: ArrayLike) -> jax.Array:
     """Squared Euclidean distance of each example to each anchor.
@@ -33,7 +35,7 @@ def squared_distances(features: ArrayLike, anchors: ArrayLike) -> jax.Array:
       Array([25.,  1.], dtype=float32)
     """
     features, anchors = _checks.features_and_anchors(features, anchors)
-    return jnp.sum(_differences(features, anchors) ** 2, axis=-1)
+    return _sums_of_squares(features, anchors)
 
 
 def half_mahalanobis(
@@ -66,16 +68,15 @@ def half_mahalanobis(
       Array([12.5,  0.5], dtype=float32)
     """
     features, means = _checks.features_and_anchors(features, means, anchors_name="means")
-    squares = _differences(features, means) ** 2
-    if log_variances is not None:
-        log_variances = _checks.floating("log_variances", log_variances)
-        if log_variances.shape != means.shape:
-            raise ValueError(
-                f"log_variances must have shape {means.shape}, as means, "
-                f"got shape {log_variances.shape}."
-            )
-        squares = squares * jax.lax.broadcast_to_rank(jnp.exp(-log_variances), squares.ndim)
-    return jnp.sum(squares, axis=-1) / 2
+    if log_variances is None:
+        return _sums_of_squares(features, means) / 2
+    log_variances = _checks.floating("log_variances", log_variances)
+    if log_variances.shape != means.shape:
+        raise ValueError(
+            f"log_variances must have shape {means.shape}, as means, "
+            f"got shape {log_variances.shape}."
+        )
+    return _sums_of_squares(features, means, jnp.exp(-log_variances)) / 2
 
 
 def distance_logits(
@@ -175,7 +176,24 @@ def out_of_range_nan(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> j
     return jnp.where(in_range, jnp.zeros((), dtype), jnp.full((), jnp.nan, dtype))
 
 
-def _differences(features: jax.Array, anchors: jax.Array) -> jax.Array:
-    """`f - phi_k`, `[..., classes, dim]`."""
-    features = features[..., None, :]
-    return features - jax.lax.broadcast_to_rank(anchors, features.ndim)
+def _sums_of_squares(
+    features: jax.Array, anchors: jax.Array, weights: jax.Array | None = None
+) -> jax.Array:
+    """`sum_j w_kj (f_j - phi_kj)^2`, `[..., classes]`."""
+    columns = jnp.moveaxis(features, -1, 0)  # examples last: few dimensions still fill vectors
+
+    def of_class(anchor: jax.Array, weight: jax.Array | None) -> jax.Array:
+        squares = (columns - _column(anchor, columns.ndim)) ** 2
+        return jnp.sum(squares if weight is None else squares * _column(weight, squares.ndim), 0)
+
+    if len(anchors) > _UNROLLED:
+        return jnp.moveaxis(jax.vmap(of_class)(anchors, weights), 0, -1)
+    # One class after the other: gradients then add up without a reduction over few classes.
+    each = range(len(anchors))
+    sums = [of_class(anchors[k], None if weights is None else weights[k]) for k in each]
+    return jnp.moveaxis(jnp.stack(sums), 0, -1)
+
+
+def _column(vector: jax.Array, rank: int) -> jax.Array:
+    """The vector along the first of so many axes."""
+    return vector.reshape(-1, *[1] * (rank - 1))

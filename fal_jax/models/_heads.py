@@ -48,8 +48,9 @@ def linear_head(num_classes: int, dim: int) -> Head:
         return {"kernel": kernel, "bias": jnp.zeros(num_classes)}
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
-        logits = jnp.matmul(features, params["kernel"], preferred_element_type=jnp.float32)
-        return logits + jax.lax.broadcast_to_rank(params["bias"], logits.ndim)
+        kernel, bias = params["kernel"], params["bias"]
+        logits = jnp.einsum("dk,...d->k...", kernel, features, preferred_element_type=jnp.float32)
+        return jnp.moveaxis(logits + bias.reshape(-1, *[1] * (logits.ndim - 1)), 0, -1)
 
     return Head(init, apply)
 
