@@ -1,80 +1,90 @@
-"""Many models in one program: problems by trials, spread over all devices."""
+"""Sweeps: every trial's settings on every problem, trained as one compiled program."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from fal_jax.models import Model
-from fal_jax.training._step import Trainer, TrainState, fit, model_params
+from fal_jax.training._chunks import Chunk, Options, Outcome, run_once
+from fal_jax.training._problems import Capacity, Problem, checked, known, most_rows
+from fal_jax.training._programs import Best, Build, Metric, binned_average_precision, programs
 
-Settings = Mapping[str, jax.Array]
-"""Hyper-parameters by name; traced scalars inside a program."""
-
-
-Build = Callable[[Settings], tuple[Model, Trainer]]
-"""Makes a model and its trainer from one trial's settings."""
+_ROWS_A_STEP = {"cpu": 16384, "gpu": 1 << 20}  # models x batch on a device, what fits its caches
 
 
-class Problem(NamedTuple):
-    """What one model is trained and scored on.
+class Sweep(NamedTuple):
+    """All models of a sweep.
 
     Attributes:
-      inputs: `[rows, dim]`, floating, scaled.
-      labels: `[rows]`, integer.
-      batches: `[steps, batch]`, row numbers, -1 for padding.
-      eval_inputs: `[eval_rows, dim]`, what to score with the trained model.
+      table: by column `[problems * trials]`, one row a model: "problem", "trial", each setting,
+        "epoch" (of the weights kept, from 1), "metric" (theirs on the validation rows) and "loss"
+        (the mean of the last epoch).
+      metrics: `[problems, trials, epochs]`, on the validation rows; NaN where not evaluated.
+      validation_logits: for each problem `[trials, rows, classes]`, of the weights kept.
+      test_logits: likewise.
+      best: the weights kept and their metric and epoch; leaves lead with `[problems, trials]`.
     """
 
-    inputs: jax.Array | np.ndarray
-    labels: jax.Array | np.ndarray
-    batches: jax.Array | np.ndarray
-    eval_inputs: jax.Array | np.ndarray
+    table: dict[str, np.ndarray]
+    metrics: np.ndarray
+    validation_logits: list[np.ndarray]
+    test_logits: list[np.ndarray]
+    best: Best
 
 
-class Fits(NamedTuple):
-    """The trained models; every leaf leads with `[problems, trials]`.
-
-    Attributes:
-      state: the last training state.
-      losses: `[..., steps]`, the loss at each step.
-      logits: `[..., eval_rows, classes]` of the problem's `eval_inputs`.
-    """
-
-    state: TrainState
-    losses: jax.Array
-    logits: jax.Array
-
-
-def fit_many(
+def sweep(
     build: Build,
     settings: Mapping[str, np.ndarray],
     problems: Sequence[Problem],
     *,
-    seed: int,
-) -> Fits:
-    """Trains every trial on every problem, as one compiled program over all devices.
+    num_epochs: int,
+    batch_size: int,
+    seed: int = 0,
+    keep: Literal["best", "last"] = "best",
+    evaluate_every: int = 1,
+    metric: Metric = binned_average_precision,
+    capacity: Capacity | None = None,
+    models_per_program: int | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    on_epoch: Callable[[int, int], None] | None = None,
+) -> Sweep:
+    """Trains every trial on every problem with one compiled program, whatever the settings.
 
-    Problems are split evenly over the devices; the trials of a problem share its batches. Two
-    problems may differ a little in rows: the shorter is padded with rows that no batch names and
-    with empty steps at the end, which do nothing.
+    All models of a problem see the same shuffled batches, in chunks of problems and trials that
+    run through the same program, split over all devices. After an epoch each model is measured on
+    its problem's validation rows, and the best weights are kept; the test rows are scored once,
+    with those.
 
     Args:
-      build: makes model and trainer from one trial's settings, which are traced scalars. Pass
-          the same function object again to compile the initialisation once.
-      settings: by name `[problems, trials]`, what each trial of each problem uses.
-      problems: at least one, all of the same width and batch size.
-      seed: of the initial parameters; they differ by problem and trial.
+      build: makes model and trainer from one trial's settings, which are traced scalars. Pass the
+        same function object again and nothing is compiled again. To the settings are added
+        "num_steps", the steps of the run, and "class_counts", `[classes]` of the training rows.
+      settings: by name `[trials]`, or `[problems, trials]`; "seed", whole numbers, makes
+        each model start from `jax.random.key(seed)`.
+      problems: at least one, all of one width. A sequence that prepares a problem when it is
+        indexed keeps no more than a chunk's in memory; give it `capacity`.
+      num_epochs: at least 1.
+      batch_size: rows a step, at least 1.
+      seed: of the batches and, without a setting "seed", of where the models start.
+      keep: "best" keeps the weights with the best metric, "last" those of the last epoch.
+      evaluate_every: epochs from one evaluation to the next; the last epoch always is.
+      metric: `metric(logits, labels, where) -> scalar`, larger is better.
+      capacity: the most rows of any problem; None looks at all of them first.
+      models_per_program: how many train side by side at most; None is what suits the device.
+      folder: where finished chunks are kept, so that the same call goes on after a kill. It does
+        not know what `build` does: use another folder for another method.
+      on_epoch: called as `on_epoch(done, total)`, in model-epochs.
 
     Returns:
-      The `Fits`, in the order of settings. `eval_rows` is that of the largest problem; the
-      rows that pad a smaller one are to be cut off.
+      The `Sweep`, problems and trials in the order given.
 
     Raises:
-      ValueError: if there is no problem or settings do not fit their number.
+      ValueError: if there is no problem, settings or sizes do not fit, labels are not from 0, or
+        an option is out of range.
 
     Example:
       >>> import optax
@@ -83,77 +93,153 @@ def fit_many(
       ...     model = models.mlp(1, 2)
       ...     loss = lambda outputs, head, batch: losses.softmax_cross_entropy(
       ...         outputs.logits, batch.labels
-      ...     ).mean()
+      ...     ).mean(where=batch.where)
       ...     return model, training.trainer(model, loss, optax.sgd(settings["rate"]))
-      >>> inputs, labels = np.ones((4, 1), np.float32), np.array([0, 1, 0, 1])
-      >>> problem = Problem(inputs, labels, np.arange(4).reshape(2, 2), inputs[:3])
-      >>> fit_many(build, {"rate": np.array([[0.1, 0.2]])}, [problem], seed=0).logits.shape
-      (1, 2, 3, 2)
+      >>> inputs, labels = np.eye(4, 1, dtype=np.float32), np.array([1, 0, 0, 0])
+      >>> problem = Problem(inputs, labels, inputs, labels, inputs[:3])
+      >>> rates = {"rate": np.array([0.1, 0.2])}
+      >>> sweep(build, rates, [problem], num_epochs=2, batch_size=2).test_logits[0].shape
+      (2, 3, 2)
     """
-    num_problems = len(problems)
-    shapes = {np.shape(values) for values in settings.values()}
-    shape = next(iter(shapes), ())
-    if len(shapes) != 1 or len(shape) != 2 or 0 in shape or shape[0] != num_problems:
-        raise ValueError(
-            f"settings must be [problems, trials] with {num_problems} problems, at least one, "
-            f"and at least one trial, got shapes {sorted(shapes)}."
-        )
-    keys = jax.random.split(jax.random.key(seed), shape)
-    values = {name: np.asarray(value, np.float32) for name, value in settings.items()}
-
-    def train(state: TrainState, settings: Settings, problem: Problem) -> Fits:
-        model, trainer = build(settings)
-        state, losses = fit(trainer, state, problem.inputs, problem.labels, problem.batches)
-        outputs, _ = model.apply(model_params(state), state.stats, problem.eval_inputs)
-        return Fits(state, losses, outputs.logits)
-
-    over_trials = jax.vmap(train, in_axes=(0, 0, None))
-    arguments = (_init_each(build, keys, values), values, _stack(problems))
-    return _over_devices(jax.vmap(over_trials), arguments, num_problems)
-
-
-def _init_each(build: Build, keys: jax.Array, settings: Mapping[str, np.ndarray]) -> TrainState:
-    """States `[problems, trials]`, made one by one: as one batch they compile slowly."""
-    data = np.asarray(jax.random.key_data(keys))
-    models = [
-        _init(build, data[index], {name: value[index] for name, value in settings.items()})
-        for index in np.ndindex(keys.shape)
-    ]
-
-    def stack(*leaves: jax.Array) -> np.ndarray:
-        return np.stack(leaves).reshape(*keys.shape, *leaves[0].shape)
-
-    return jax.tree.map(stack, *models)
+    options = _options(num_epochs, batch_size, seed, keep, evaluate_every)
+    values, key_data = _settings(settings, len(problems), seed)
+    capacity = capacity or most_rows(problems)
+    plan = _plan(len(problems), key_data.shape[1], batch_size, models_per_program)
+    compiled = programs(build, metric, plan.over)
+    progress = _progress(math.prod(key_data.shape[:2]) * num_epochs, on_epoch)
+    outcomes, sizes, shape = [], [], None
+    for orders, num_orders in _parts(len(problems), plan.problems):
+        loaded = []
+        for order in orders[:num_orders]:
+            problem = problems[order]
+            shape = shape or problem.inputs.shape[1:]
+            loaded.append(checked(problem, order, capacity, shape))
+        sizes += [(len(p.validation_inputs), len(p.test_inputs)) for p in loaded]
+        loaded += loaded[-1:] * (len(orders) - num_orders)
+        row = []
+        for trials, num_now in _parts(key_data.shape[1], plan.trials):
+            place = np.ix_(orders, trials)
+            cut = {name: value[place] for name, value in values.items()}
+            cut |= known(loaded, len(trials), num_epochs, batch_size)
+            chunk = Chunk(loaded, orders.tolist(), key_data[place], cut)
+            report = functools.partial(progress, num_orders * num_now)
+            outcome = run_once(chunk, compiled, capacity, options, folder, report)
+            row.append(_cut(outcome, num_orders, num_now))
+        outcomes.append(jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *row))
+    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves), *outcomes)
+    return _summary(outcome, values, sizes)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _init(build: Build, key_data: jax.Array, settings: Settings) -> TrainState:
-    return build(settings)[1].init(jax.random.wrap_key_data(key_data))
+class _Plan(NamedTuple):
+    """A chunk's problems and trials, and which of the two is split over the devices."""
+
+    problems: int
+    trials: int
+    over: Literal["problems", "trials"]
 
 
-def _over_devices(function: Callable[..., Fits], arguments: tuple, size: int) -> Fits:
-    """Calls a function that is batched over the leading axis with that axis on all devices."""
-    devices = jax.devices()
-    mesh = jax.make_mesh((len(devices),), ("problems",), axis_types=(AxisType.Auto,))
-    sharding = NamedSharding(mesh, PartitionSpec("problems"))
-    filled = -(-size // len(devices)) * len(devices)
-    rows = np.minimum(np.arange(filled), size - 1)  # repeats the last to fill all devices
-    arguments = jax.device_put(jax.tree.map(lambda leaf: leaf[rows], arguments), sharding)
-    results = jax.jit(function)(*arguments)
-    return jax.tree.map(lambda leaf: leaf[:size], results)
+def _plan(num_problems: int, num_trials: int, batch_size: int, models: int | None) -> _Plan:
+    """Chunks of equal size, as large as suits the device, with as little padding as may be."""
+    devices = jax.device_count()
+    per_step = _ROWS_A_STEP.get(jax.default_backend(), _ROWS_A_STEP["gpu"])
+    models = models or max(1, per_step // batch_size) * devices
+
+    def even(number: int, most: int, multiple: int) -> int:
+        size = -(-number // -(-number // max(1, most)))
+        return -(-size // multiple) * multiple
+
+    if num_trials >= devices:
+        trials = even(num_trials, models, devices)
+        return _Plan(even(num_problems, models // trials, 1), trials, "trials")
+    return _Plan(even(num_problems, models // num_trials, devices), num_trials, "problems")
 
 
-def _stack(problems: Sequence[Problem]) -> Problem:
-    """One Problem with leading axis `[problems]`, each array padded to the longest."""
+def _parts(number: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """0 to number - 1 in parts of one size, the last filled up, with how many are no filling."""
+    for start in range(0, number, size):
+        stop = min(start + size, number)
+        yield np.minimum(np.arange(start, start + size), stop - 1), stop - start
 
-    def padded(name: str, fill: int = 0) -> np.ndarray:
-        arrays = [np.asarray(getattr(problem, name)) for problem in problems]
-        longest = max(len(array) for array in arrays)
-        stacked = np.full((len(arrays), longest, *arrays[0].shape[1:]), fill, arrays[0].dtype)
-        for row, array in zip(stacked, arrays, strict=True):
-            row[: len(array)] = array
-        return stacked
 
-    return Problem(
-        padded("inputs"), padded("labels"), padded("batches", fill=-1), padded("eval_inputs")
+def _progress(total: int, on_epoch: Callable[[int, int], None] | None) -> Callable[[int], None]:
+    """Adds up the model-epochs done and passes them on."""
+    done = 0
+
+    def add(models: int) -> None:
+        nonlocal done
+        done += models
+        if on_epoch is not None:
+            on_epoch(done, total)
+
+    return add
+
+
+def _cut(outcome: Outcome, num_problems: int, num_trials: int) -> Outcome:
+    """The outcome without what fills up a chunk."""
+    return jax.tree.map(lambda leaf: leaf[:num_problems, :num_trials], outcome)
+
+
+def _summary(
+    outcome: Outcome, values: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]]
+) -> Sweep:
+    """The sweep's table, and its logits cut to each problem's rows."""
+    num_problems, num_trials = outcome.losses.shape[:2]
+    problem, trial = np.indices((num_problems, num_trials)).reshape(2, -1)
+    columns = {
+        **values,
+        "epoch": outcome.best.epoch,
+        "metric": outcome.best.metric,
+        "loss": outcome.losses[..., -1],
+    }
+    table = {name: np.asarray(column).reshape(-1) for name, column in columns.items()}
+    table = {"problem": problem, "trial": trial, **table}
+    validation, test = (
+        [part[:, : size[axis]] for part, size in zip(logits, sizes, strict=True)]
+        for axis, logits in enumerate((outcome.validation_logits, outcome.test_logits))
     )
+    return Sweep(table, outcome.metrics, validation, test, outcome.best)
+
+
+def _settings(
+    settings: Mapping[str, np.ndarray], num_problems: int, seed: int
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Settings `[problems, trials]`, and the data `[problems, trials, ...]` of each model's key."""
+    if not num_problems:
+        raise ValueError("problems must be at least one, got none.")
+    shapes = {np.shape(values) for values in settings.values()}
+    widths = {shape[-1:] for shape in shapes}
+    fitting = {*widths, *((num_problems, *width) for width in widths)}
+    if len(widths) != 1 or widths <= {(), (0,)} or not shapes <= fitting:
+        raise ValueError(
+            f"settings must be [trials] or [problems, trials] with {num_problems} problems and at "
+            f"least one trial, the same for all, got shapes {sorted(shapes)}."
+        )
+    shape = (num_problems, *widths.pop())
+    values: dict[str, np.ndarray] = {
+        name: np.broadcast_to(value if name == "seed" else np.asarray(value, np.float32), shape)
+        for name, value in settings.items()
+    }
+    if "seed" not in values:
+        words = [np.random.SeedSequence((seed, *at)).generate_state(2) for at in np.ndindex(shape)]
+        return values, np.reshape(words, (*shape, 2))
+    seeds = values["seed"]
+    if seeds.dtype.kind not in "iu" or seeds.min() < 0 or seeds.max() >= 2**32:
+        raise ValueError(
+            f'settings["seed"] must be whole numbers from 0, below 2**32, got {seeds.dtype} from '
+            f"{seeds.min()} to {seeds.max()}."
+        )
+    values["seed"] = seeds.astype(np.uint32)
+    return values, np.stack([np.zeros_like(values["seed"]), values["seed"]], axis=-1)
+
+
+def _options(
+    num_epochs: int, batch_size: int, seed: int, keep: str, evaluate_every: int
+) -> Options:
+    """The checked options."""
+    if keep not in ("best", "last"):
+        raise ValueError(f'keep must be "best" or "last", got {keep!r}.')
+    options = Options(num_epochs, batch_size, seed, keep == "best", evaluate_every)
+    for name in ("num_epochs", "batch_size", "evaluate_every"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"{name} must be at least 1, got {getattr(options, name)}.")
+    return options

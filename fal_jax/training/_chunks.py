@@ -1,0 +1,204 @@
+"""One chunk of a sweep: some problems by some trials, run through the same compiled programs."""
+
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from fal_jax import data
+from fal_jax.training._problems import Capacity, Problem
+from fal_jax.training._programs import Best, Carry, Programs, Rows
+
+_BLOCK = 8192  # rows scored at a time
+
+
+class Options(NamedTuple):
+    """What all models of a sweep share."""
+
+    num_epochs: int
+    batch_size: int
+    seed: int
+    keep_best: bool
+    evaluate_every: int
+
+
+class Outcome(NamedTuple):
+    """What a chunk gives; every leaf leads with `[problems, trials]`, on the host.
+
+    Attributes:
+      best: the weights that were kept.
+      losses: `[..., epochs]`, the mean training loss of each epoch.
+      metrics: `[..., epochs]`, on the validation rows; NaN where not evaluated.
+      validation_logits: `[..., validation rows, classes]`, padded to the capacity.
+      test_logits: `[..., test rows, classes]`, padded to the capacity.
+    """
+
+    best: Best
+    losses: np.ndarray
+    metrics: np.ndarray
+    validation_logits: np.ndarray
+    test_logits: np.ndarray
+
+
+class Chunk(NamedTuple):
+    """Models that train side by side: `[problems, trials]`.
+
+    Attributes:
+      problems: their data.
+      orders: the problems' numbers in the sweep, which seed their batches.
+      key_data: `[problems, trials, ...]`, of the keys that the models start from.
+      settings: by name `[problems, trials, ...]`.
+    """
+
+    problems: Sequence[Problem]
+    orders: Sequence[int]
+    key_data: np.ndarray
+    settings: Mapping[str, np.ndarray]
+
+
+def _run(
+    chunk: Chunk,
+    programs: Programs,
+    capacity: Capacity,
+    options: Options,
+    on_epoch: Callable[[], None],
+) -> Outcome:
+    """Trains a chunk and scores it with the weights that are kept."""
+    models, shared = programs.shardings
+    settings = jax.device_put(dict(chunk.settings), models)
+    carry = jax.device_put(_starts(programs, chunk), models)
+    rows = jax.device_put(_stacked([_rows(p, capacity) for p in chunk.problems]), shared)
+    traces = []
+    for epoch in range(1, options.num_epochs + 1):
+        is_last = epoch == options.num_epochs
+        evaluate = is_last or (options.keep_best and epoch % options.evaluate_every == 0)
+        batches = jax.device_put(_batches(chunk, capacity, epoch, options), shared)
+        flags = np.int32(epoch), np.bool_(evaluate), np.bool_(options.keep_best)
+        carry, trace = programs.epoch(carry, settings, rows, batches, *flags)
+        if traces:
+            jax.block_until_ready(traces[-1])  # one epoch waits while one runs, and no more
+            on_epoch()
+        traces.append(trace)
+    logits = programs.score(carry.best, settings, rows)
+    losses, metrics = jax.tree.map(lambda *epochs: np.stack(epochs, axis=-1), *traces)
+    on_epoch()
+    scores = (
+        np.asarray(part)[:, :, :size] for part, size in zip(logits, capacity[1:], strict=True)
+    )
+    return Outcome(jax.tree.map(np.asarray, carry.best), losses, metrics, *scores)
+
+
+def run_once(
+    chunk: Chunk,
+    programs: Programs,
+    capacity: Capacity,
+    options: Options,
+    folder: str | os.PathLike[str] | None,
+    on_epoch: Callable[[], None],
+) -> Outcome:
+    """Trains a chunk, or reads its outcome from the folder where it was finished before."""
+    if folder is None:
+        return _run(chunk, programs, capacity, options, on_epoch)
+    path = pathlib.Path(folder) / f"{_digest(chunk, options)}.npz"
+    if path.exists():
+        for _ in range(options.num_epochs):
+            on_epoch()
+        return _load(path, chunk, programs)
+    outcome = _run(chunk, programs, capacity, options, on_epoch)
+    _save(path, outcome)
+    return outcome
+
+
+def _digest(chunk: Chunk, options: Options) -> str:
+    """What names a chunk's file: it changes with all that its outcome depends on, but for code."""
+    settings = dict(sorted(chunk.settings.items()))
+    name = hashlib.blake2b(digest_size=8)
+    name.update(repr((options, list(chunk.orders), list(settings))).encode())
+    arrays = [array for problem in chunk.problems for array in problem]
+    for array in (chunk.key_data, *settings.values(), *arrays):
+        name.update(repr((array.shape, array.dtype.str)).encode())
+        name.update(np.ascontiguousarray(array).data)
+    return name.hexdigest()
+
+
+def _save(path: pathlib.Path, outcome: Outcome) -> None:
+    """Writes an outcome whole or not at all: to a temporary name, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, *jax.tree.leaves(outcome))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
+    """Reads an outcome that `_save` wrote."""
+    settings = {name: value[0, 0] for name, value in chunk.settings.items()}
+    best = jax.eval_shape(programs.start, chunk.key_data[0, 0], settings).best
+    structure = jax.tree.structure(Outcome(best, *[np.zeros(())] * 4))
+    with np.load(path) as file:
+        return jax.tree.unflatten(structure, [file[name] for name in file.files])
+
+
+def _starts(programs: Programs, chunk: Chunk) -> Carry:
+    """Carries `[problems, trials]`, made one by one: as one batch they compile slowly."""
+    shape = chunk.key_data.shape[:2]
+    models = [
+        programs.start(chunk.key_data[place], {n: v[place] for n, v in chunk.settings.items()})
+        for place in np.ndindex(shape)
+    ]
+
+    def stack(*leaves: jax.Array) -> np.ndarray:
+        return np.stack(leaves).reshape(*shape, *leaves[0].shape)
+
+    return jax.tree.map(stack, *models)
+
+
+def _batches(chunk: Chunk, capacity: Capacity, epoch: int, options: Options) -> np.ndarray:
+    """Each problem's batches of one epoch, `[problems, steps, batch]`; -1 is padding."""
+    size = options.batch_size
+    batches = np.full((len(chunk.problems), -(-capacity.rows // size), size), -1, np.int32)
+    for part, problem, order in zip(batches, chunk.problems, chunk.orders, strict=True):
+        drawn = data.epoch_batches(
+            len(problem.labels), batch_size=size, num_epochs=1, seed=(options.seed, order, epoch)
+        )
+        part[: drawn.shape[1]] = drawn[0]
+    return batches
+
+
+def _rows(problem: Problem, capacity: Capacity) -> Rows:
+    """A problem's arrays padded to the capacity; the rows to score in blocks."""
+    inputs, labels, validation_inputs, validation_labels, test_inputs = problem
+    return Rows(
+        _padded(inputs, capacity.rows),
+        _padded(labels.astype(np.int32), capacity.rows),
+        _blocks(validation_inputs, capacity.validation_rows),
+        _blocks(validation_labels.astype(np.int32), capacity.validation_rows, fill=-1),
+        _blocks(test_inputs, capacity.test_rows),
+    )
+
+
+def _padded(array: np.ndarray, size: int, fill: int = 0) -> np.ndarray:
+    """The array, filled up to the size given."""
+    if len(array) == size:
+        return array
+    padded = np.full((size, *array.shape[1:]), fill, array.dtype)
+    padded[: len(array)] = array
+    return padded
+
+
+def _blocks(array: np.ndarray, size: int, fill: int = 0) -> np.ndarray:
+    """The array as `[blocks, rows, ...]`, with blocks of one size, filled up."""
+    num_blocks = -(-size // _BLOCK)
+    height = -(-size // max(num_blocks, 1))
+    return _padded(array, num_blocks * height, fill).reshape(num_blocks, height, *array.shape[1:])
+
+
+def _stacked(problems: Sequence[Rows]) -> Rows:
+    return jax.tree.map(lambda *arrays: np.stack(arrays), *problems)

@@ -1,0 +1,203 @@
+"""The compiled programs of a sweep: start, one epoch with its validation, and the last scores.
+
+Each is written for one model and mapped over `[problems, trials]`. The models that share a problem
+share its batches: one gather a step serves them all, and their first layers are one matrix product.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from fal_jax import metrics
+from fal_jax.models import Model, Params, Stats
+from fal_jax.training._step import Trainer, TrainState, fit, model_params
+
+Settings = Mapping[str, jax.Array]
+"""Hyper-parameters by name; traced scalars inside a program."""
+
+Build = Callable[[Settings], tuple[Model, Trainer]]
+"""Makes a model and its trainer from one trial's settings."""
+
+Metric = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+"""`metric(logits [rows, classes], labels [rows], where [rows]) -> scalar`, larger is better."""
+
+
+class Rows(NamedTuple):
+    """The rows of one problem on the device, padded; -1 labels the padding.
+
+    Attributes:
+      inputs: `[rows, ...]`, to train on.
+      labels: `[rows]`, integer.
+      validation_inputs: `[blocks, rows, ...]`.
+      validation_labels: `[blocks, rows]`.
+      test_inputs: `[blocks, rows, ...]`.
+    """
+
+    inputs: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
+    validation_inputs: jax.Array | np.ndarray
+    validation_labels: jax.Array | np.ndarray
+    test_inputs: jax.Array | np.ndarray
+
+
+class Best(NamedTuple):
+    """The weights that are kept, their metric on the validation rows and their epoch, from 1."""
+
+    params: Params
+    stats: Stats
+    metric: jax.Array
+    epoch: jax.Array
+
+
+class Carry(NamedTuple):
+    """What a model carries from epoch to epoch."""
+
+    state: TrainState
+    best: Best
+
+
+class Trace(NamedTuple):
+    """What a model reports of an epoch: its mean loss, its metric, NaN where not evaluated."""
+
+    loss: jax.Array
+    metric: jax.Array
+
+
+class Programs(NamedTuple):
+    """Jitted functions of one kind of model, and where their arguments lie.
+
+    Carry, best and settings lead with `[problems, trials]`, rows and batches with `[problems]`.
+
+    Attributes:
+      start: `start(key_data, settings) -> Carry`, of one model.
+      epoch: `epoch(carry, settings, rows, batches, number, evaluate, keep_best)`.
+      score: `score(best, settings, rows) -> (validation logits, test logits)`.
+      shardings: where what leads with `[problems, trials]` and what leads with `[problems]` lies.
+    """
+
+    start: Callable[..., Carry]
+    epoch: Callable[..., tuple[Carry, Trace]]
+    score: Callable[..., tuple[jax.Array, jax.Array]]
+    shardings: tuple[NamedSharding, NamedSharding]
+
+
+def binned_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Array) -> jax.Array:
+    """Average precision of the log-odds of class 1, of two classes.
+
+    Args:
+      logits: `[rows, 2]`, floating.
+      labels: `[rows]`, integer.
+      where: `[rows]`, bool, the valid rows.
+
+    Returns:
+      A scalar in [0, 1], from `fal_jax.metrics.score_counts`; NaN for NaN logits.
+
+    Raises:
+      ValueError: if there are not two classes.
+
+    Example:
+      >>> logits = jnp.array([[0.0, -1.0], [0.0, 2.0], [0.0, 1.0]])
+      >>> binned_average_precision(logits, jnp.array([0, 1, 1]), jnp.ones(3, bool))
+      Array(1., dtype=float32)
+    """
+    if logits.shape[-1] != 2:
+        raise ValueError(
+            f"the default metric is for 2 classes, got {logits.shape[-1]}: pass a metric."
+        )
+    scores = logits[..., 1] - logits[..., 0]
+    return metrics.average_precision(metrics.score_counts(scores, labels, where=where))
+
+
+@functools.lru_cache(maxsize=64)
+def programs(build: Build, metric: Metric, over: Literal["problems", "trials"]) -> Programs:
+    """The programs for models of one kind, split over all devices by problems or by trials.
+
+    Cached: the same arguments give the same functions, which are then not compiled again.
+    """
+    mesh = jax.make_mesh((jax.device_count(),), ("models",), axis_types=(AxisType.Auto,))
+    everywhere, split = PartitionSpec(), PartitionSpec("models")
+    shared = split if over == "problems" else everywhere
+    models = split if over == "problems" else PartitionSpec(None, "models")
+
+    def mapped(function: Callable, per_trial: tuple, per_problem: tuple, specs: tuple) -> Callable:
+        over_trials = jax.vmap(function, in_axes=per_trial)
+        over_problems = jax.vmap(over_trials, in_axes=per_problem)
+        # No collective is inside, so there is nothing for check_vma to check.
+        return jax.shard_map(
+            over_problems, mesh=mesh, in_specs=specs, out_specs=models, check_vma=False
+        )
+
+    flags = (None,) * 3
+    epoch = mapped(
+        functools.partial(_epoch, build, metric),
+        (0, 0, None, None, *flags),
+        (0, 0, 0, 0, *flags),
+        (models, models, shared, shared, *[everywhere] * 3),
+    )
+    score = mapped(
+        functools.partial(_score, build), (0, 0, None), (0, 0, 0), (models, models, shared)
+    )
+    return Programs(
+        jax.jit(functools.partial(_start, build)),
+        jax.jit(epoch, donate_argnums=0),
+        jax.jit(score),
+        (NamedSharding(mesh, models), NamedSharding(mesh, shared)),
+    )
+
+
+def _start(build: Build, key_data: jax.Array, settings: Settings) -> Carry:
+    state = build(settings)[1].init(jax.random.wrap_key_data(key_data, impl="threefry2x32"))
+    nothing = jnp.float32(-jnp.inf), jnp.int32(0)
+    return Carry(state, Best(model_params(state), state.stats, *nothing))
+
+
+def _epoch(
+    build: Build,
+    metric: Metric,
+    carry: Carry,
+    settings: Settings,
+    rows: Rows,
+    batches: jax.Array,
+    number: jax.Array,
+    evaluate: jax.Array,
+    keep_best: jax.Array,
+) -> tuple[Carry, Trace]:
+    """One epoch of one model; then, if it is to be evaluated, its metric and the better weights."""
+    model, trainer = build(settings)
+    state, losses = fit(trainer, carry.state, rows.inputs, rows.labels, batches)
+    sizes = jnp.sum(batches >= 0, axis=-1)
+    loss = jnp.sum(jnp.where(sizes > 0, losses * sizes, 0)) / jnp.maximum(jnp.sum(sizes), 1)
+
+    def measured(state: TrainState) -> jax.Array:
+        logits = _logits(model, model_params(state), state.stats, rows.validation_inputs)
+        labels = rows.validation_labels.reshape(-1)
+        return metric(logits, jnp.maximum(labels, 0), jnp.asarray(labels >= 0))
+
+    value = jax.lax.cond(evaluate, measured, lambda _: jnp.float32(jnp.nan), state)
+    # NaN never replaces weights that have a number; the first numbers replace the start's.
+    is_kept = jnp.asarray(evaluate & (~keep_best | (value > carry.best.metric)))
+    now = Best(model_params(state), state.stats, value, number)
+    best = jax.tree.map(lambda new, old: jnp.where(is_kept, new, old), now, carry.best)
+    return Carry(state, best), Trace(loss, value)
+
+
+def _score(build: Build, best: Best, settings: Settings, rows: Rows) -> tuple[jax.Array, jax.Array]:
+    """Logits `[rows, classes]` of the kept weights for the validation and the test rows."""
+    model, _ = build(settings)
+    params, stats = best.params, best.stats
+    validation = _logits(model, params, stats, rows.validation_inputs)
+    return validation, _logits(model, params, stats, rows.test_inputs)
+
+
+def _logits(
+    model: Model, params: Params, stats: Stats, blocks: jax.Array | np.ndarray
+) -> jax.Array:
+    """Logits `[rows, classes]` of `blocks [blocks, rows, ...]`, a block at a time."""
+    blocks = jnp.asarray(blocks)
+    logits = jax.lax.map(lambda inputs: model.apply(params, stats, inputs)[0].logits, blocks)
+    return logits.reshape(-1, logits.shape[-1])
