@@ -6,25 +6,16 @@ method can be given the same number of trials.
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from fal_jax import anchors, losses, models, training
+from fal_jax.estimators.search import Range
 from fal_jax.models import Model, Outputs, Params
 from fal_jax.training import Batch, Settings, Trainer
-
-
-class Range(NamedTuple):
-    """Where a hyper-parameter is drawn: uniform in [low, high], or log-uniform."""
-
-    low: float
-    high: float
-    log: bool = False
-
 
 Resampling = Literal["smote", "nearmiss-1", "nearmiss-2", "nearmiss-3"]
 Loss = Callable[[Outputs, Params, Batch, Settings], jax.Array]
@@ -36,7 +27,7 @@ def _adagrad(settings: Settings) -> optax.GradientTransformation:
     return optax.adagrad(settings["learning_rate"])
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Method:
     """One way to train a classifier.
 
@@ -66,7 +57,8 @@ class Method:
     ) -> tuple[Model, Trainer]:
         """Makes the model and its trainer.
 
-        Settings may be traced. They hold what is searched, and "num_steps", the run's length.
+        Settings may be traced. They hold what is searched, and what `training.sweep` adds to them:
+        "num_steps", the run's length, and "class_counts" of the training rows.
         """
         settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
         model = models.mlp(
@@ -84,29 +76,6 @@ class Method:
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
 
 
-def draw_settings(method: Method, num_trials: int, *, seed: int) -> dict[str, np.ndarray]:
-    """Draws settings from a method's ranges, evenly spread over each (a Latin hypercube).
-
-    Args:
-      method: its `search` has the ranges.
-      num_trials: settings to draw.
-      seed: the same seed draws the same learning rates for every method.
-
-    Returns:
-      By name `[num_trials]`, float64.
-
-    Example:
-      >>> draw_settings(METHODS["CE"], 3, seed=0)["learning_rate"].shape
-      (3,)
-    """
-    settings = {}
-    for name, (low, high, log) in method.search.items():
-        rng = np.random.default_rng([seed, *name.encode()])
-        share = (rng.permutation(num_trials) + rng.random(num_trials)) / num_trials
-        settings[name] = low * (high / low) ** share if log else low + (high - low) * share
-    return settings
-
-
 def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
     return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)
 
@@ -116,9 +85,18 @@ def _cross_entropy(outputs: Outputs, _, batch: Batch, __) -> jax.Array:
 
 
 def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
-    gamma, alpha = settings["gamma"], settings["alpha"]
+    gamma, alpha = settings["gamma"], _class_weights(settings)
     focal = losses.softmax_focal_loss(outputs.logits, batch.labels, gamma=gamma, alpha=alpha)
     return _mean(focal, batch.where)
+
+
+def _class_weights(settings: Settings) -> jax.Array:
+    """Alpha by its odds, or weights by effective numbers where a method sets 1 - beta of these."""
+    if "one_minus_beta" in settings:
+        return losses.effective_number_weights(
+            settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
+        )
+    return settings["alpha_odds"] / (1 + settings["alpha_odds"])
 
 
 def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
@@ -128,7 +106,7 @@ def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
         head["anchors"],
         margin=settings["margin"],
         gamma=settings["gamma"],
-        alpha=settings["alpha"],
+        alpha=_class_weights(settings),
         beta=settings["beta"],
         where=batch.where,
     )
@@ -138,10 +116,10 @@ def _lgm(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
     return losses.lgm_loss(
         losses.half_mahalanobis(outputs.features, head["anchors"]),
         batch.labels,
-        margin=settings["margin"],
+        margin=settings["relative_margin"],
         likelihood_weight=settings["likelihood_weight"],
         gamma=settings["gamma"],
-        alpha=settings["alpha"],
+        alpha=_class_weights(settings),
         where=batch.where,
     )
 
@@ -167,15 +145,19 @@ def _faml_decay(num_classes: int, dim: int, settings: Settings) -> anchors.Ancho
     )
 
 
-_LEARNING_RATE = {"learning_rate": Range(0.03, 1.0, log=True)}
-_FOCAL = {"gamma": Range(0.0, 2.0), "alpha": Range(0.25, 0.75)}
-_SPREAD = {"anchor_spread": Range(2.0, 20.0, log=True)}
-_FAL_SEARCH = _LEARNING_RATE | _FOCAL | _SPREAD | {"margin": Range(0.1, 3.0, log=True)}
+_LEARNING_RATE = {"learning_rate": Range(0.03, 3.0, log=True)}
+_GAMMA = {"gamma": Range(0.0, 3.0)}
+_FOCAL = _GAMMA | {"alpha_odds": Range(1 / 3, 100.0, log=True)}  # alpha / (1 - alpha)
+_CLASS_BALANCED = {"one_minus_beta": Range(1e-6, 1e-2, log=True)}
+_SPREAD = {"anchor_spread": Range(2.0, 50.0, log=True)}
+_MARGIN = {"margin": Range(0.1, 10.0, log=True)}
+_FAL_SEARCH = _LEARNING_RATE | _FOCAL | _SPREAD | _MARGIN
 _LGM_SEARCH = (
     _LEARNING_RATE
     | _FOCAL
     | _SPREAD
-    | {"margin": Range(0.01, 1.0, log=True), "likelihood_weight": Range(0.003, 0.1, log=True)}
+    | {"relative_margin": Range(0.001, 1.0, log=True)}
+    | {"likelihood_weight": Range(0.0003, 0.1, log=True)}
 )
 _FAML_FIXED = {"beta": 0.1, "ratio": 1.3, "every": 200}
 
@@ -200,9 +182,17 @@ METHODS: Mapping[str, Method] = {
         rule=_faml_constant,
     ),
     "FL+LGM": Method(_lgm, _anchored, _LGM_SEARCH),
+    "CB-CE": Method(_focal, _linear, _LEARNING_RATE | _CLASS_BALANCED, {"gamma": 0.0}),
+    "CB-FAL": Method(
+        _fal,
+        _anchored,
+        _LEARNING_RATE | _GAMMA | _CLASS_BALANCED | _SPREAD | _MARGIN,
+        {"beta": 0.1},
+    ),
 }
 """The methods of the paper's Table 2, by its names; what it fixes is fixed, the rest is tuned.
 
 FAML stands twice, since the paper gives its rate twice: decaying from 0.9 (Sec. 3.4), and 0.999
-(Sec. 4.1.1).
+(Sec. 4.1.1). CB-CE and CB-FAL weigh the classes by effective numbers (Cui et al., CVPR 2019), FAL
+so being what the paper names as future work.
 """
