@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 import platform
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -20,7 +22,7 @@ def environment() -> dict[str, Any]:
     return {
         "command": [pathlib.Path(sys.argv[0]).stem, *sys.argv[1:]],
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "machine": {
@@ -32,23 +34,7 @@ def environment() -> dict[str, Any]:
     }
 
 
-def write_json(path: pathlib.Path, record: dict[str, Any]) -> None:
-    """Writes a record whole or not at all."""
-    write(path, (json.dumps(record, indent=1, allow_nan=False) + "\n").encode())
-
-
-def write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _commit() -> str | None:
+def commit() -> str | None:
     """The commit that ran, with "+" where the tree had changes; None outside a checkout."""
     here = pathlib.Path(__file__).parent
 
@@ -61,6 +47,24 @@ def _commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
+    """Writes a record whole or not at all, lists of numbers on one line."""
+    text = json.dumps(record, indent=1, allow_nan=False)
+    text = re.sub(r"\[[-\d.e+,\s]+\]", lambda numbers: " ".join(numbers[0].split()), text)
+    write(path, f"{text}\n".encode())
+
+
+def write(path: pathlib.Path, content: bytes) -> None:
+    """Writes a file whole or not at all: to a temporary name, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _processor() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import paper, records
+from experiments import paper, records, statistics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 README = pathlib.Path(__file__).parents[1] / "README.md"
@@ -19,10 +19,11 @@ def values(runs: Sequence[dict], metric: str) -> np.ndarray:
     return np.array([run["test"][metric] for run in runs])
 
 
-def mean_and_std(runs: Sequence[dict], metric: str) -> str:
+def mean_and_std(runs: Sequence[dict], metric: str, *, digits: int = 3) -> str:
     """Mean ± standard deviation over the seeds."""
     scores = values(runs, metric)
-    return f"{scores.mean():.3f}" + (f" ± {scores.std(ddof=1):.3f}" if scores.size > 1 else "")
+    spread = f" ± {scores.std(ddof=1):.{digits}f}" if scores.size > 1 else ""
+    return f"{scores.mean():.{digits}f}{spread}"
 
 
 def difference(runs: Sequence[dict], reference: Sequence[dict], metric: str) -> str:
@@ -32,24 +33,27 @@ def difference(runs: Sequence[dict], reference: Sequence[dict], metric: str) -> 
     recur from seed to seed, so the plain one is too small. A test part is taken as a fourth of
     a training part.
     """
-    gaps = values(runs, metric) - values(reference, metric)
-    if gaps.size == 1:
-        return f"{gaps.mean():+.3f}"
-    error = np.sqrt((1 / gaps.size + 0.2 / 0.8) * gaps.var(ddof=1))
-    return f"{gaps.mean():+.3f} ± {error:.3f} ({np.sum(gaps > 0)}/{gaps.size})"
+    return gap(statistics.paired(values(runs, metric), values(reference, metric), 0.2 / 0.8))
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its first column a name and the others figures."""
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rule, *rows))
+def gap(found: statistics.Comparison) -> str:
+    """A paired comparison: difference ± error (runs above 0/runs)."""
+    if found.size == 1:
+        return f"{found.difference:+.3f}"
+    return f"{found.difference:+.3f} ± {found.error:.3f} ({found.ahead}/{found.size})"
 
 
-def cell(record: dict, name: str, metric: str) -> str:
-    """A method's metric, and in the paper's split the paper's figure in parentheses."""
-    text = mean_and_std(record["results"][name], metric)
-    published = paper.TABLE_2[record["dataset"]] if record["split"] == "random" else {}
-    return f"{text} ({getattr(published[name], metric):.3f})" if name in published else text
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule: str = "---:") -> str:
+    """A Markdown table, its first column a name and the others figures, or by another rule."""
+    rules = ["---", *[rule] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))
+
+
+def cell(record: dict, name: str, metric: str, *, column: str | None = None) -> str:
+    """A method's metric, or its column of another name, and the paper's figure in parentheses."""
+    text = mean_and_std(record["results"][name], column or metric)
+    figure = getattr(paper.published(record).get(name), metric, None)
+    return text if figure is None else f"{text} ({figure:.3f})"
 
 
 def holdout(record: dict) -> str:
@@ -100,10 +104,12 @@ def ablation(record: dict) -> str:
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
-    """All records of a folder, as one Markdown page."""
+    """All records of a folder, as one Markdown page, but those of the fraud study's report."""
     parts = ["# Results\n\nMade by `python -m experiments.tables` from the records beside it."]
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())
+        if "budget" in record:  # experiments.report draws these
+            continue
         environment = record["environment"]
         machine, packages = environment["machine"], environment["packages"]
         draw = ablation if record["experiment"] == "ablation" else holdout

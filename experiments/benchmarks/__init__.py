@@ -1,0 +1,1 @@
+"""How fast many models train, here and elsewhere."""

@@ -1,0 +1,80 @@
+"""What a record of the fraud study holds, put together and added to."""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from experiments import records, runs, scoring, tasks
+from experiments.problems import Problems, batch_size
+from fal_jax.data import Table
+from fal_jax.estimators import BASELINES, METHODS, Baseline, Method
+
+ALL = {**METHODS, **BASELINES}
+"""The methods of the study: ours, and those of other libraries."""
+
+
+def earlier(path: pathlib.Path, description: Mapping[str, Any]) -> dict[str, dict]:
+    """What a record that is there already holds of each method; it must be of the same run."""
+    empty = {"made": {}, "search": {}, "results": {}, "curves": {}}
+    if not path.exists():
+        return empty
+    record = json.loads(path.read_text())
+    differs = [
+        key
+        for key, value in json.loads(json.dumps(description)).items()
+        if record.get(key) != value
+    ]
+    if differs:
+        raise SystemExit(
+            f"{path} is the record of another run, which differs in {', '.join(differs)}: move it, "
+            "or choose another --out or --name."
+        )
+    return {key: record[key] for key in empty}
+
+
+def gathered(found: Mapping[str, dict[str, Any]], protocol: runs.Protocol) -> dict[str, dict]:
+    """The record's entries by method: how it was made and searched, its runs and mean curves."""
+    gathered = {"made": {}, "search": {}, "results": {}, "curves": {}}
+    commit = records.commit()
+    for name, part in found.items():
+        gathered["made"][name] = {"commit": commit, "seconds": round(part["seconds"], 1)}
+        gathered["search"][name] = searched(ALL[name], protocol)
+        for row, found_runs in part["rows"].items():
+            curves = [run.pop("curves") for run in found_runs]
+            gathered["results"][row] = found_runs
+            gathered["curves"][row] = scoring.mean_curves(curves)
+    return gathered
+
+
+def describe(
+    table: Table, work: Sequence[tasks.Task], options: argparse.Namespace, protocol: runs.Protocol
+) -> dict[str, Any]:
+    """What tells one run of the study from another."""
+    batch = batch_size(work[0].train.size)
+    return {
+        "experiment": "fraud",
+        "dataset": table.name,
+        "rows": table.labels.size,
+        "rows_expected": table.rows_expected,
+        "is_sample": table.is_sample,
+        "positives": int(table.labels.sum()),
+        "num_features": Problems(table, work)[0].inputs.shape[1],
+        "protocol": options.protocol,
+        "budget": options.budget,
+        "options": dataclasses.asdict(protocol)
+        | {"optimizer": "adagrad", "batch_size": batch, "seeds": options.seeds}
+        | ({"folds": options.folds} if options.protocol == "nested-cv" else {}),
+    }
+
+
+def searched(method: Method | Baseline, protocol: runs.Protocol) -> dict[str, Any]:
+    """What of a method was tuned, where, and what was not."""
+    if not isinstance(method, Method):
+        return {"ranges": dict(method.search)}
+    drawn = runs.drawn(method, 1, protocol)
+    grid = {name: sorted(set(values[0].tolist())) for name, values in drawn.items()}
+    ranges = dict(method.search) if protocol.budget == "equal" else grid
+    return {"ranges": ranges, "fixed": dict(method.fixed), "resample": method.resample}

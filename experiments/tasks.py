@@ -1,0 +1,100 @@
+"""How an experiment splits its rows: to train on, to choose by, and to score once."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from fal_jax import data
+from fal_jax.data import Split, Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """One seed's or one fold's part in an experiment; row numbers, none in two of them.
+
+    Attributes:
+        seed: of the splits, the batches and the re-sampling.
+        fold: of a cross-validation, or None.
+        train: rows that models are fitted to, and preprocessing with them.
+        validation: rows that settings, epochs and thresholds are chosen by.
+        test: rows that are scored once.
+    """
+
+    seed: int
+    fold: int | None
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def holdouts(table: Table, number: int, validation_fraction: float) -> list[Task]:
+    """The paper's split, 80/20 and stratified, by seeds; the 80 again into two."""
+    return [_holdout(table, seed, validation_fraction) for seed in range(number)]
+
+
+def cross_validation(table: Table, number: int, validation_fraction: float) -> list[Task]:
+    """Folds, each the test part once; the rest of each into two, so the choice is nested."""
+    folds = data.stratified_folds(table.labels, num_folds=number, seed=0, groups=table.groups)
+    return [
+        _inner(table, Split(*map(_rows, (folds != k, folds == k))), k, k, validation_fraction)
+        for k in range(number)
+    ]
+
+
+def block_holdouts(table: Table, number: int, validation_fraction: float) -> list[Task]:
+    """SatImage split twice by blocks: no pixel is shared by two of the parts."""
+    positions, blocks = data.satimage_positions(), data.satimage_blocks()
+
+    def split(rows: np.ndarray, fraction: float, seed: int) -> Split:
+        part = data.block_holdout(
+            blocks[rows],
+            table.labels[rows],
+            test_fraction=fraction,
+            seed=seed,
+            positions=positions[rows],
+        )
+        return Split(rows[part.train], rows[part.test])
+
+    tasks = []
+    for seed in range(number):
+        outer = split(_rows(table.labels >= 0), 0.2, seed)
+        inner = split(outer.train, validation_fraction, seed)
+        tasks.append(Task(seed, None, inner.train, inner.test, outer.test))
+    return tasks
+
+
+PROTOCOLS: Mapping[str, Callable[[Table, int, float], list[Task]]] = {
+    "holdout": holdouts,
+    "nested-cv": cross_validation,
+    "block-holdout": block_holdouts,
+}
+"""By name, what makes tasks of a table, their number and the share to validate given."""
+
+
+def development(table: Table, number: int, validation_fraction: float) -> list[Task]:
+    """Tasks to make design choices by: within the training part of seeds that no table uses."""
+    return [
+        dataclasses.replace(_holdout(table, 1000 + seed, validation_fraction), test=_rows([]))
+        for seed in range(number)
+    ]
+
+
+def _holdout(table: Table, seed: int, validation_fraction: float) -> Task:
+    groups = table.groups
+    split = data.stratified_holdout(table.labels, test_fraction=0.2, seed=seed, groups=groups)
+    return _inner(table, split, seed, None, validation_fraction)
+
+
+def _inner(table: Table, outer: Split, seed: int, fold: int | None, fraction: float) -> Task:
+    """The task whose training rows are split again, at random and stratified."""
+    rows = outer.train
+    groups = None if table.groups is None else table.groups[rows]
+    inner = data.stratified_holdout(
+        table.labels[rows], test_fraction=fraction, seed=seed, groups=groups
+    )
+    return Task(seed, fold, rows[inner.train], rows[inner.test], outer.test)
+
+
+def _rows(mask) -> np.ndarray:
+    return np.flatnonzero(mask).astype(np.int32)
