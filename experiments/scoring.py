@@ -53,9 +53,10 @@ def calibrated(
 ) -> tuple[np.ndarray, np.ndarray]:
     """These scores and others of the same model as log-odds, by Platt's scaling on these labels."""
     shift, scale = np.median(scores), max(np.std(scores), 1e-12)
-    columns = [((part - shift) / scale)[:, None].astype(np.float64) for part in (scores, others)]
-    platt = linear_model.LogisticRegression(C=1e3, max_iter=1000).fit(columns[0], labels)
-    return platt.decision_function(columns[0]), platt.decision_function(columns[1])
+    columns = [((part - shift) / scale).astype(np.float64) for part in (scores, others)]
+    platt = linear_model.LogisticRegression(C=1e3, max_iter=1000).fit(columns[0][:, None], labels)
+    slope, intercept = platt.coef_[0, 0], platt.intercept_[0]
+    return slope * columns[0] + intercept, slope * columns[1] + intercept
 
 
 def curves(scores: np.ndarray, labels: np.ndarray) -> dict[str, list[float]]:

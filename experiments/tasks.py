@@ -73,11 +73,21 @@ PROTOCOLS: Mapping[str, Callable[[Table, int, float], list[Task]]] = {
 
 
 def development(table: Table, number: int, validation_fraction: float) -> list[Task]:
-    """Tasks to make design choices by: within the training part of seeds that no table uses."""
-    return [
-        dataclasses.replace(_holdout(table, 1000 + seed, validation_fraction), test=_rows([]))
-        for seed in range(number)
-    ]
+    """Tasks to make design choices by: holdouts within the training parts of other seeds.
+
+    The test parts of those seeds, 1000 and on, are not read. Other seeds' test rows are among the
+    rows that are: what is chosen here is chosen on the same data set.
+    """
+    return [_within(table, seed, validation_fraction) for seed in range(1000, 1000 + number)]
+
+
+def _within(table: Table, seed: int, validation_fraction: float) -> Task:
+    outer = data.stratified_holdout(table.labels, test_fraction=0.2, seed=seed, groups=table.groups)
+    rows = outer.train
+    groups = None if table.groups is None else table.groups[rows]
+    part = table._replace(features=table.features[:0], labels=table.labels[rows], groups=groups)
+    task = _holdout(part, seed, validation_fraction)
+    return Task(seed, None, rows[task.train], rows[task.validation], rows[task.test])
 
 
 def _holdout(table: Table, seed: int, validation_fraction: float) -> Task:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import pathlib
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ class Options(NamedTuple):
     seed: int
     keep_best: bool
     evaluate_every: int
+    metric: str
 
 
 class Outcome(NamedTuple):
@@ -60,69 +62,71 @@ class Chunk(NamedTuple):
     settings: Mapping[str, np.ndarray]
 
 
-def _run(
-    chunk: Chunk,
-    programs: Programs,
-    capacity: Capacity,
-    options: Options,
-    on_epoch: Callable[[], None],
-) -> Outcome:
-    """Trains a chunk and scores it with the weights that are kept."""
-    models, shared = programs.shardings
-    settings = jax.device_put(dict(chunk.settings), models)
-    carry = jax.device_put(_starts(programs, chunk), models)
-    rows = jax.device_put(_stacked([_rows(p, capacity) for p in chunk.problems]), shared)
-    traces = []
-    for epoch in range(1, options.num_epochs + 1):
-        is_last = epoch == options.num_epochs
-        evaluate = is_last or (options.keep_best and epoch % options.evaluate_every == 0)
-        batches = jax.device_put(_batches(chunk, capacity, epoch, options), shared)
-        flags = np.int32(epoch), np.bool_(evaluate), np.bool_(options.keep_best)
-        carry, trace = programs.epoch(carry, settings, rows, batches, *flags)
-        if traces:
-            jax.block_until_ready(traces[-1])  # one epoch waits while one runs, and no more
-            on_epoch()
-        traces.append(trace)
-    logits = programs.score(carry.best, settings, rows)
-    losses, metrics = jax.tree.map(lambda *epochs: np.stack(epochs, axis=-1), *traces)
-    on_epoch()
-    scores = (
-        np.asarray(part)[:, :, :size] for part, size in zip(logits, capacity[1:], strict=True)
-    )
-    return Outcome(jax.tree.map(np.asarray, carry.best), losses, metrics, *scores)
+class Runner(NamedTuple):
+    """What runs chunk after chunk.
 
+    Attributes:
+      programs: the compiled programs.
+      capacity: rows that they have room for.
+      options: what all models share.
+      folder: where outcomes are kept, or None.
+    """
 
-def run_once(
-    chunk: Chunk,
-    programs: Programs,
-    capacity: Capacity,
-    options: Options,
-    folder: str | os.PathLike[str] | None,
-    on_epoch: Callable[[], None],
-) -> Outcome:
-    """Trains a chunk, or reads its outcome from the folder where it was finished before."""
-    if folder is None:
-        return _run(chunk, programs, capacity, options, on_epoch)
-    path = pathlib.Path(folder) / f"{_digest(chunk, options)}.npz"
-    if path.exists():
-        for _ in range(options.num_epochs):
-            on_epoch()
-        return _load(path, chunk, programs)
-    outcome = _run(chunk, programs, capacity, options, on_epoch)
-    _save(path, outcome)
-    return outcome
+    programs: Programs
+    capacity: Capacity
+    options: Options
+    folder: pathlib.Path | None
 
+    def run(self, chunk: Chunk, on_epoch: Callable[[], None]) -> Outcome:
+        """Trains a chunk, or reads its outcome where it was finished before."""
+        if self.folder is None:
+            return self._train(chunk, on_epoch)
+        path = self.folder / f"{self._digest(chunk)}.npz"
+        if path.exists():
+            for _ in range(self.options.num_epochs):
+                on_epoch()
+            return _load(path, chunk, self.programs)
+        outcome = self._train(chunk, on_epoch)
+        _save(path, outcome)
+        return outcome
 
-def _digest(chunk: Chunk, options: Options) -> str:
-    """What names a chunk's file: it changes with all that its outcome depends on, but for code."""
-    settings = dict(sorted(chunk.settings.items()))
-    name = hashlib.blake2b(digest_size=8)
-    name.update(repr((options, list(chunk.orders), list(settings))).encode())
-    arrays = [array for problem in chunk.problems for array in problem]
-    for array in (chunk.key_data, *settings.values(), *arrays):
-        name.update(repr((array.shape, array.dtype.str)).encode())
-        name.update(np.ascontiguousarray(array).data)
-    return name.hexdigest()
+    def _train(self, chunk: Chunk, on_epoch: Callable[[], None]) -> Outcome:
+        """Trains a chunk and scores it with the weights that are kept."""
+        programs, capacity, options = self.programs, self.capacity, self.options
+        models, shared = programs.shardings
+        settings = jax.device_put(dict(chunk.settings), models)
+        carry = jax.device_put(_starts(programs, chunk), models)
+        rows = jax.device_put(_stacked([_rows(p, capacity) for p in chunk.problems]), shared)
+        traces = []
+        for epoch in range(1, options.num_epochs + 1):
+            is_last = epoch == options.num_epochs
+            evaluate = is_last or (options.keep_best and epoch % options.evaluate_every == 0)
+            batches = jax.device_put(_batches(chunk, capacity, epoch, options), shared)
+            flags = np.int32(epoch), np.bool_(evaluate), np.bool_(options.keep_best)
+            carry, trace = programs.epoch(carry, settings, rows, batches, *flags)
+            if traces:
+                jax.block_until_ready(traces[-1])  # one epoch waits while one runs, no more
+                on_epoch()
+            traces.append(trace)
+        logits = programs.score(carry.best, settings, rows)
+        losses, metrics = jax.tree.map(lambda *epochs: np.stack(epochs, axis=-1), *traces)
+        on_epoch()
+        scores = (
+            np.asarray(part)[:, :, :size] for part, size in zip(logits, capacity[1:], strict=True)
+        )
+        return Outcome(jax.tree.map(np.asarray, carry.best), losses, metrics, *scores)
+
+    def _digest(self, chunk: Chunk) -> str:
+        """What names a chunk's file: it changes with all that its outcome depends on but code."""
+        settings = dict(sorted(chunk.settings.items()))
+        name = hashlib.blake2b(digest_size=8)
+        words = self.options, self.capacity, list(chunk.orders), list(settings)
+        name.update(repr(words).encode())
+        arrays = [array for problem in chunk.problems for array in problem]
+        for array in (chunk.key_data, *settings.values(), *arrays):
+            name.update(repr((array.shape, array.dtype.str)).encode())
+            name.update(np.ascontiguousarray(array).data)
+        return name.hexdigest()
 
 
 def _save(path: pathlib.Path, outcome: Outcome) -> None:
@@ -142,8 +146,11 @@ def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
     settings = {name: value[0, 0] for name, value in chunk.settings.items()}
     best = jax.eval_shape(programs.start, chunk.key_data[0, 0], settings).best
     structure = jax.tree.structure(Outcome(best, *[np.zeros(())] * 4))
-    with np.load(path) as file:
-        return jax.tree.unflatten(structure, [file[name] for name in file.files])
+    try:
+        with path.open("rb") as opened, np.load(opened) as file:
+            return jax.tree.unflatten(structure, [file[name] for name in file.files])
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it.") from error
 
 
 def _starts(programs: Programs, chunk: Chunk) -> Carry:

@@ -3,17 +3,17 @@
 import functools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
 
-from fal_jax.training._chunks import Chunk, Options, Outcome, run_once
+from fal_jax.training._chunks import Chunk, Options, Outcome, Runner
+from fal_jax.training._plan import Plan, make_plan, parts
 from fal_jax.training._problems import Capacity, Problem, checked, known, most_rows
 from fal_jax.training._programs import Best, Build, Metric, binned_average_precision, programs
-
-_ROWS_A_STEP = {"cpu": 16384, "gpu": 1 << 20}  # models x batch on a device, what fits its caches
 
 
 class Sweep(NamedTuple):
@@ -101,64 +101,54 @@ def sweep(
       >>> sweep(build, rates, [problem], num_epochs=2, batch_size=2).test_logits[0].shape
       (2, 3, 2)
     """
-    options = _options(num_epochs, batch_size, seed, keep, evaluate_every)
+    options = _options(num_epochs, batch_size, seed, keep, evaluate_every, metric)
     values, key_data = _settings(settings, len(problems), seed)
     capacity = capacity or most_rows(problems)
-    plan = _plan(len(problems), key_data.shape[1], batch_size, models_per_program)
+    plan = make_plan(len(problems), key_data.shape[1], batch_size, models_per_program)
     compiled = programs(build, metric, plan.over)
     progress = _progress(math.prod(key_data.shape[:2]) * num_epochs, on_epoch)
-    outcomes, sizes, shape = [], [], None
-    for orders, num_orders in _parts(len(problems), plan.problems):
-        loaded = []
-        for order in orders[:num_orders]:
-            problem = problems[order]
-            shape = shape or problem.inputs.shape[1:]
-            loaded.append(checked(problem, order, capacity, shape))
-        sizes += [(len(p.validation_inputs), len(p.test_inputs)) for p in loaded]
-        loaded += loaded[-1:] * (len(orders) - num_orders)
-        row = []
-        for trials, num_now in _parts(key_data.shape[1], plan.trials):
-            place = np.ix_(orders, trials)
-            cut = {name: value[place] for name, value in values.items()}
-            cut |= known(loaded, len(trials), num_epochs, batch_size)
-            chunk = Chunk(loaded, orders.tolist(), key_data[place], cut)
-            report = functools.partial(progress, num_orders * num_now)
-            outcome = run_once(chunk, compiled, capacity, options, folder, report)
-            row.append(_cut(outcome, num_orders, num_now))
-        outcomes.append(jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *row))
-    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves), *outcomes)
-    return _summary(outcome, values, sizes)
+    runner = Runner(compiled, capacity, options, None if folder is None else pathlib.Path(folder))
+    rows: list[_Row] = []
+    for part in parts(len(problems), plan.problems):
+        shape = rows[0].shape if rows else None
+        rows.append(_row(runner, plan, problems, part, shape, values, key_data, progress))
+    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(row.outcome for row in rows))
+    return _summary(outcome, values, [size for row in rows for size in row.sizes])
 
 
-class _Plan(NamedTuple):
-    """A chunk's problems and trials, and which of the two is split over the devices."""
+class _Row(NamedTuple):
+    """All trials of some problems, what rows these score, and the shape of one training row."""
 
-    problems: int
-    trials: int
-    over: Literal["problems", "trials"]
-
-
-def _plan(num_problems: int, num_trials: int, batch_size: int, models: int | None) -> _Plan:
-    """Chunks of equal size, as large as suits the device, with as little padding as may be."""
-    devices = jax.device_count()
-    per_step = _ROWS_A_STEP.get(jax.default_backend(), _ROWS_A_STEP["gpu"])
-    models = models or max(1, per_step // batch_size) * devices
-
-    def even(number: int, most: int, multiple: int) -> int:
-        size = -(-number // -(-number // max(1, most)))
-        return -(-size // multiple) * multiple
-
-    if num_trials >= devices:
-        trials = even(num_trials, models, devices)
-        return _Plan(even(num_problems, models // trials, 1), trials, "trials")
-    return _Plan(even(num_problems, models // num_trials, devices), num_trials, "problems")
+    outcome: Outcome
+    sizes: list[tuple[int, int]]
+    shape: tuple[int, ...]
 
 
-def _parts(number: int, size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """0 to number - 1 in parts of one size, the last filled up, with how many are no filling."""
-    for start in range(0, number, size):
-        stop = min(start + size, number)
-        yield np.minimum(np.arange(start, start + size), stop - 1), stop - start
+def _row(
+    runner: Runner,
+    plan: Plan,
+    problems: Sequence[Problem],
+    part: tuple[np.ndarray, int],
+    shape: tuple[int, ...] | None,
+    values: Mapping[str, np.ndarray],
+    key_data: np.ndarray,
+    progress: Callable[[int], None],
+) -> _Row:
+    """Runs all trials of some problems, which are in memory only meanwhile."""
+    orders, num_orders = part
+    loaded = [checked(problems[k], k, runner.capacity, shape) for k in orders[:num_orders]]
+    sizes = [(len(p.validation_inputs), len(p.test_inputs)) for p in loaded]
+    loaded += loaded[-1:] * (len(orders) - num_orders)
+    outcomes = []
+    for trials, num_trials in parts(key_data.shape[1], plan.trials):
+        place = np.ix_(orders, trials)
+        cut = {name: value[place] for name, value in values.items()}
+        cut |= known(loaded, len(trials), runner.options.num_epochs, runner.options.batch_size)
+        chunk = Chunk(loaded, orders.tolist(), key_data[place], cut)
+        outcome = runner.run(chunk, functools.partial(progress, num_orders * num_trials))
+        outcomes.append(_cut(outcome, num_orders, num_trials))
+    outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *outcomes)
+    return _Row(outcome, sizes, loaded[0].inputs.shape[1:])
 
 
 def _progress(total: int, on_epoch: Callable[[int, int], None] | None) -> Callable[[int], None]:
@@ -233,12 +223,13 @@ def _settings(
 
 
 def _options(
-    num_epochs: int, batch_size: int, seed: int, keep: str, evaluate_every: int
+    num_epochs: int, batch_size: int, seed: int, keep: str, evaluate_every: int, metric: Metric
 ) -> Options:
     """The checked options."""
     if keep not in ("best", "last"):
         raise ValueError(f'keep must be "best" or "last", got {keep!r}.')
-    options = Options(num_epochs, batch_size, seed, keep == "best", evaluate_every)
+    named = f"{metric.__module__}.{getattr(metric, '__qualname__', metric)}"
+    options = Options(num_epochs, batch_size, seed, keep == "best", evaluate_every, named)
     for name in ("num_epochs", "batch_size", "evaluate_every"):
         if getattr(options, name) < 1:
             raise ValueError(f"{name} must be at least 1, got {getattr(options, name)}.")
