@@ -153,8 +153,8 @@ def cliques(average: np.ndarray, difference: float) -> list[tuple[int, int]]:
 
 
 def _title(record: dict) -> str:
-    protocol, budget = study.PROTOCOLS[record["protocol"]], study.BUDGETS[record["budget"]]
-    return f"{study.label(record)}: {protocol}, {budget}"
+    protocol = study.PROTOCOLS.get(record["protocol"], record["protocol"])
+    return f"{study.label(record)}: {protocol}, {study.BUDGETS[record['budget']]}"
 
 
 def _save(figure: Figure, path: pathlib.Path) -> None:

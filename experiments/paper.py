@@ -167,7 +167,7 @@ def published(record: Mapping[str, Any]) -> Mapping[str, Any]:
     Returns:
         Rows of Table 3 for nested cross-validation, else of Table 2.
     """
-    if record.get("split", "random") != "random":
+    if record.get("split", "random") != "random" or record.get("protocol") == "block-holdout":
         return {}
     table = TABLE_3 if record.get("protocol") == "nested-cv" else TABLE_2
     return table.get(record["dataset"], {})

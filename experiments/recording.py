@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from experiments import records, runs, scoring, tasks
+from experiments import runs, scoring, tasks
 from experiments.problems import Problems, batch_size
 from fal_jax.data import Table
 from fal_jax.estimators import BASELINES, METHODS, Baseline, Method
@@ -18,7 +18,7 @@ ALL = {**METHODS, **BASELINES}
 
 def earlier(path: pathlib.Path, description: Mapping[str, Any]) -> dict[str, dict]:
     """What a record that is there already holds of each method; it must be of the same run."""
-    empty = {"made": {}, "search": {}, "results": {}, "curves": {}}
+    empty = {"environment": {}, "made": {}, "search": {}, "results": {}, "curves": {}}
     if not path.exists():
         return empty
     record = json.loads(path.read_text())
@@ -35,10 +35,11 @@ def earlier(path: pathlib.Path, description: Mapping[str, Any]) -> dict[str, dic
     return {key: record[key] for key in empty}
 
 
-def gathered(found: Mapping[str, dict[str, Any]], protocol: runs.Protocol) -> dict[str, dict]:
+def gathered(
+    found: Mapping[str, dict[str, Any]], protocol: runs.Protocol, commit: str | None
+) -> dict[str, dict]:
     """The record's entries by method: how it was made and searched, its runs and mean curves."""
     gathered = {"made": {}, "search": {}, "results": {}, "curves": {}}
-    commit = records.commit()
     for name, part in found.items():
         gathered["made"][name] = {"commit": commit, "seconds": round(part["seconds"], 1)}
         gathered["search"][name] = searched(ALL[name], protocol)
@@ -65,8 +66,12 @@ def describe(
         "protocol": options.protocol,
         "budget": options.budget,
         "options": dataclasses.asdict(protocol)
-        | {"optimizer": "adagrad", "batch_size": batch, "seeds": options.seeds}
-        | ({"folds": options.folds} if options.protocol == "nested-cv" else {}),
+        | {"optimizer": "adagrad", "batch_size": batch}
+        | (
+            {"folds": options.folds}
+            if options.protocol == "nested-cv"
+            else {"seeds": options.seeds}
+        ),
     }
 
 

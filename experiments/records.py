@@ -14,7 +14,10 @@ from typing import Any
 
 import jax
 
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scikit-learn", "imbalanced-learn")
+_PACKAGES = (
+    *("jax", "jaxlib", "flax", "optax", "numpy", "pandas", "scipy"),
+    *("scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost"),
+)
 
 
 def environment() -> dict[str, Any]:
@@ -24,7 +27,7 @@ def environment() -> dict[str, Any]:
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
         "machine": {
             "processor": _processor(),
             "cores": os.cpu_count(),
@@ -52,7 +55,8 @@ def commit() -> str | None:
 def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
     """Writes a record whole or not at all, lists of numbers on one line."""
     text = json.dumps(record, indent=1, allow_nan=False)
-    text = re.sub(r"\[[-\d.e+,\s]+\]", lambda numbers: " ".join(numbers[0].split()), text)
+    # A line ends within a list, never within a string: what looks like a list there stays.
+    text = re.sub(r"\[\n([-\d.e+,\s]+)\]", lambda list_: f"[{' '.join(list_[1].split())}]", text)
     write(path, f"{text}\n".encode())
 
 
@@ -65,6 +69,14 @@ def write(path: pathlib.Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _version(package: str) -> str | None:
+    """The version installed, None where it is not."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

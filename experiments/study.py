@@ -30,11 +30,11 @@ _KEYS = (
 
 
 def read(folder: pathlib.Path) -> Records:
-    """Reads the study's records of a folder; those of the first form, with a "split", are not."""
+    """Reads the study's records of a folder; those of another protocol than the paper's are not."""
     found: Records = {}
     for path in sorted(folder.glob("fraud_*.json")):
         record = json.loads(path.read_text())
-        if "split" in record:
+        if "split" in record or record.get("protocol") == "block-holdout":
             continue
         _check(record, path.name)
         key = record["dataset"], record["protocol"], record["budget"]

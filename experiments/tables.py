@@ -57,7 +57,7 @@ def cell(record: dict, name: str, metric: str, *, column: str | None = None) -> 
 
 
 def holdout(record: dict) -> str:
-    """Each method's metrics, in the random split beside the paper's, and differences from CE."""
+    """Each method's metrics beside the paper's, and differences from CE."""
     results, reference = record["results"], record["results"].get("CE")
     scores = markdown(
         ["method", *METRICS.values(), "F1, arg-max", "balanced accuracy, arg-max"],
@@ -85,45 +85,65 @@ def holdout(record: dict) -> str:
 
 
 def ablation(record: dict) -> str:
-    """Each question's variants: metrics, the paired difference from CE and the anchors' fate."""
+    """Each question's variants: metrics and the paired difference from CE."""
     reference = record["results"]["methods"]["CE"]
-    rows = []
-    for question, answers in record["results"].items():
-        for name, runs in answers.items():
-            separations = [run["anchor_separation"] for run in runs if "anchor_separation" in run]
-            rows.append(
-                [
-                    f"{question}: {name}",
-                    *(mean_and_std(runs, m) for m in ("average_precision", *METRICS)),
-                    difference(runs, reference, "average_precision"),
-                    f"{np.median(separations):.3g}" if separations else "",
-                ]
-            )
+    rows = [
+        [
+            f"{question}: {name}",
+            *(mean_and_std(runs, metric) for metric in ("average_precision", *METRICS)),
+            difference(runs, reference, "average_precision"),
+        ]
+        for question, answers in record["results"].items()
+        for name, runs in answers.items()
+    ]
     header = ["question: variant", "average precision", *METRICS.values()]
-    return markdown([*header, "average precision - CE's", "squared anchor distance"], rows)
+    return markdown([*header, "average precision - CE's"], rows)
+
+
+def benchmark(record: dict) -> str:
+    """Median speeds, and the engine's in multiples of each rival's, by batch size."""
+    engine = "64 models, CE"
+    rows = []
+    for size in dict.fromkeys(found["batch_size"] for found in record["rounds"]):
+        rounds = [found["speeds"] for found in record["rounds"] if found["batch_size"] == size]
+        for name in rounds[0]:
+            speeds = [speeds[name]["samples_per_second"] for speeds in rounds]
+            ratios = [
+                speeds[engine]["samples_per_second"] / speeds[name]["samples_per_second"]
+                for speeds in rounds
+            ]
+            spread = f"{np.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
+            rows.append([name, str(size), f"{np.median(speeds) / 1e6:.2f}", spread])
+    return markdown(["", "batch size", "M model-samples/s", f"{engine} / it"], rows)
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
-    """All records of a folder, as one Markdown page, but those of the fraud study's report."""
+    """All records of a folder, as one Markdown page, but those that experiments.report draws."""
     parts = ["# Results\n\nMade by `python -m experiments.tables` from the records beside it."]
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())
-        if "budget" in record:  # experiments.report draws these
+        draw = {"ablation": ablation, "benchmark_sweep": benchmark}.get(record["experiment"])
+        if record.get("protocol") == "block-holdout":
+            draw = holdout
+        if draw is None:
             continue
         environment = record["environment"]
         machine, packages = environment["machine"], environment["packages"]
-        draw = ablation if record["experiment"] == "ablation" else holdout
         parts.append(
             f"## {path.stem}\n\n"
             f"`python -m experiments.{' '.join(environment['command'])}` at {environment['commit']}"
             f" in {record['seconds']:.0f} s on {machine['cores']} cores ({machine['processor']}), "
-            f"jax {packages['jax']}. {record['protocol']['trials']} trials a method on "
-            f"{record['protocol']['folds']} folds. Mean ± standard deviation over seeds"
-            + (" (the paper's figure)" if record.get("split") == "random" else "")
-            + "; differences are paired, ± corrected standard error (seeds above 0).\n\n"
-            + draw(record)
+            f"jax {packages['jax']}. {_NOTES[record['experiment']]}\n\n{draw(record)}"
         )
     return "\n\n".join(parts) + "\n"
+
+
+_RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"
+_NOTES = {
+    "fraud": f"{_RUNS} (seeds above 0).",
+    "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
+    "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
+}
 
 
 def filled(text: str, folder: pathlib.Path = RESULTS) -> str:

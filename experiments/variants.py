@@ -14,7 +14,7 @@ from fal_jax.training import Batch, Settings
 
 QUESTIONS = (
     *("methods", "embedding", "start", "pull", "margin", "focus", "window", "scale"),
-    *("anchors a class", "prior", "covariance", "strongest"),
+    *("anchors a class", "prior", "covariance", "together"),
 )
 
 
@@ -77,16 +77,18 @@ def variants() -> Mapping[str, Mapping[str, Method]]:
         },
         "prior": {"FAL, logits adjusted by the prior": adjusted(fal)},
         "covariance": {"FL+LGM, learned variances": with_variances(lgm)},
-        "strongest": {"FAL, 4 anchors, gamma 0, beta searched": strongest(fal)},
+        "together": {
+            "FAL-light, no margin": fixed(METHODS["FAL-light"], margin=0.0),
+            "FAL-light, 4 anchors a class": several_anchors(METHODS["FAL-light"], 4),
+            "FAL-light, own anchor learning rate": searched(
+                dataclasses.replace(METHODS["FAL-light"], optimizer=own_anchor_rate),
+                anchor_rate_ratio=Range(0.03, 10.0, log=True),
+            ),
+        },
     }
 
 
 _BETA = Range(1e-4, 1.0, log=True)
-
-
-def strongest(method: Method) -> Method:
-    """What the other questions suggest together."""
-    return searched(fixed(several_anchors(method, 4), gamma=0.0), beta=_BETA)
 
 
 def own_anchor_rate(settings: Settings) -> optax.GradientTransformation:

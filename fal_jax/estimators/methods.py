@@ -146,11 +146,11 @@ def _faml_decay(num_classes: int, dim: int, settings: Settings) -> anchors.Ancho
 
 
 _LEARNING_RATE = {"learning_rate": Range(0.03, 3.0, log=True)}
-_GAMMA = {"gamma": Range(0.0, 3.0)}
-_FOCAL = _GAMMA | {"alpha_odds": Range(1 / 3, 100.0, log=True)}  # alpha / (1 - alpha)
+_GAMMA = {"gamma": Range(0.0, 2.0)}
+_FOCAL = _GAMMA | {"alpha_odds": Range(1 / 3, 10.0, log=True)}  # alpha / (1 - alpha)
 _CLASS_BALANCED = {"one_minus_beta": Range(1e-6, 1e-2, log=True)}
-_SPREAD = {"anchor_spread": Range(2.0, 50.0, log=True)}
-_MARGIN = {"margin": Range(0.1, 10.0, log=True)}
+_SPREAD = {"anchor_spread": Range(2.0, 20.0, log=True)}
+_MARGIN = {"margin": Range(0.1, 3.0, log=True)}
 _FAL_SEARCH = _LEARNING_RATE | _FOCAL | _SPREAD | _MARGIN
 _LGM_SEARCH = (
     _LEARNING_RATE
@@ -189,10 +189,18 @@ METHODS: Mapping[str, Method] = {
         _LEARNING_RATE | _GAMMA | _CLASS_BALANCED | _SPREAD | _MARGIN,
         {"beta": 0.1},
     ),
+    "FAL-light": Method(
+        _fal,
+        _anchored,
+        _LEARNING_RATE | _SPREAD | _MARGIN | {"beta": Range(1e-4, 0.1, log=True)},
+        {"gamma": 0.0, "alpha_odds": 1.0},
+    ),
 }
 """The methods of the paper's Table 2, by its names; what it fixes is fixed, the rest is tuned.
 
 FAML stands twice, since the paper gives its rate twice: decaying from 0.9 (Sec. 3.4), and 0.999
 (Sec. 4.1.1). CB-CE and CB-FAL weigh the classes by effective numbers (Cui et al., CVPR 2019), FAL
-so being what the paper names as future work.
+so being what the paper names as future work. FAL-light is the strongest anchored setting that
+`experiments.ablation` found: no focal term, equal weights, and a pull that is tuned and mostly far
+below the paper's.
 """

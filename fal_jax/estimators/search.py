@@ -79,4 +79,5 @@ _PAPER_GRID = {
     "one_minus_beta": (1e-4, 1e-5),
     "anchor_spread": (4.0,),
     "likelihood_weight": (0.01,),
+    "beta": (0.001, 0.01),
 }

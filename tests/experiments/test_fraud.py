@@ -1,24 +1,22 @@
-"""The experiments in smoke size, by the path of the full run."""
+"""The fraud study's command in smoke size, by the path of the full run: what it makes and keeps."""
 
-import contextlib
-import functools
-import io
-import json
+import shutil
 
+import numpy as np
 import pytest
 
-from experiments import ablation, fraud
+from experiments import fraud, report, runs, scoring, study, tables
 from fal_jax.estimators import METHODS
+from tests.experiments.smoke import call, files, run
 
-TINY = ("--seeds", "2", "--epochs", "1")
-SMOKE = ("CE", "CE+SMOTE", "FAML")
+SMOKE = ("CE", "FAML", "LR")
+STEM = "fraud_satimage_holdout_equal"
+
+pytestmark = pytest.mark.usefixtures("isolated")
 
 
-def run(main, *arguments):
-    """The path of the record, the record and what was printed."""
-    with contextlib.redirect_stdout(io.StringIO()) as printed:
-        path = main([*TINY, *map(str, arguments)])
-    return path, json.loads(path.read_text()), printed.getvalue()
+def fail(*_, **__):
+    raise AssertionError("it runs again")
 
 
 @pytest.fixture(scope="module")
@@ -26,131 +24,141 @@ def smoke(tmp_path_factory):
     """Two seeds, one epoch, two trials: too short for FAML, which it says."""
     out = tmp_path_factory.mktemp("fraud")
     with pytest.warns(UserWarning, match="only 0 anchor updates in a run"):
-        return run(fraud.main, "--trials", 2, "--methods", *SMOKE, "--out", out)
+        return run("--methods", *SMOKE, "--out", out)
 
 
-def assert_metrics(runs):
-    assert [run["seed"] for run in runs] == [0, 1]
-    for run in runs:
-        assert {"auc", "average_precision", "f1", "balanced_accuracy"} <= set(run["test"])
-        assert all(0 <= value <= 1 for value in run["test"].values())
+@pytest.fixture
+def copied(smoke, tmp_path):
+    """A folder with that run's record and figure, that a test may change."""
+    return shutil.copytree(smoke[0].parent, tmp_path / "runs")
 
 
 def test_the_record_holds_what_repeats_the_run(smoke):
     path, record, _ = smoke
-    assert path.name == "fraud_satimage_random.json"
+    assert path.name == f"{STEM}.json"
     assert (record["dataset"], record["rows"], record["positives"]) == ("SatImage", 6435, 626)
-    protocol = record["protocol"]
-    assert (protocol["epochs"], protocol["trials"], protocol["hidden"]) == (1, 2, [16, 8])
-    assert set(record["search"]) == set(record["results"]) == set(SMOKE)
-    assert {"commit", "packages", "machine", "command", "date"} <= set(record["environment"])
-    assert record["environment"]["machine"]["devices"]
-    for name, runs in record["results"].items():
-        assert_metrics(runs)
-        for one in runs:
-            assert set(one["settings"]) >= set(METHODS[name].search)
-            assert ("anchor_updates" in one) == (name == "FAML")
-    assert record["results"]["FAML"][0]["anchor_updates"] == 0
+    assert (record["rows_expected"], record["is_sample"]) == (6435, False)
+    assert (record["protocol"], record["budget"]) == ("holdout", "equal")
+    options = {"budget": "equal", "epochs": 1, "trials": 2, "seeds": 2, "hidden": [16, 8]}
+    options |= {"validation_fraction": 0.2, "optimizer": "adagrad", "batch_size": 64}
+    assert record["options"] == options
+    environment = record["environment"]
+    assert {"commit", "packages", "machine", "command", "date"} <= set(environment)
+    assert set(record["made"]) == set(record["search"]) == set(SMOKE)
+    assert record["search"]["CE"]["ranges"] == {"learning_rate": [0.03, 3.0, True]}
+    assert {made["commit"] for made in record["made"].values()} == {environment["commit"]}
+    seconds = [made["seconds"] for made in record["made"].values()]
+    assert record["seconds"] == pytest.approx(sum(seconds), abs=0.1)
+    assert min(seconds[:2]) > 0
+
+
+def test_every_method_has_its_runs_and_some_the_mean_of_trials(smoke):
+    results = smoke[1]["results"]
+    assert list(results) == ["CE", "CE x8", "FAML", "FAML x8", "LR"]
+    for name, found in results.items():
+        assert [(one["seed"], one["fold"]) for one in found] == [(0, None), (1, None)]
+        for one in found:
+            for part in (one["validation"], one["test"]):
+                assert {*study.METRICS, "f1_argmax", "balanced_accuracy_argmax"} == set(part)
+                assert all(0 <= value <= 1 for value in part.values())
+            if name.endswith("x8"):
+                assert "settings" not in one
+                continue
+            searched = fraud.ALL[name].search
+            assert set(one["settings"]) == {*searched, *(["epoch"] if name in METHODS else [])}
+            assert len(one["trials"]) == 2
+            best = one["validation"]["average_precision"]
+            assert max(one["trials"]) == pytest.approx(best, abs=1e-4)
 
 
 def test_training_learns_something(smoke):
-    for runs in smoke[1]["results"].values():
-        assert all(run["test"]["auc"] > 0.7 for run in runs)
+    for found in smoke[1]["results"].values():
+        assert all(one["test"]["auc"] > 0.7 for one in found)
 
 
-def test_one_figure_beside_the_record(smoke):
-    path, _, _ = smoke
-    names = sorted(file.name for file in path.parent.iterdir())
-    assert names == ["fraud_satimage_random.json", "fraud_satimage_random.png"]
-    figure = path.with_suffix(".png").read_bytes()
-    assert figure.startswith(b"\x89PNG\r\n\x1a\n")
-    assert len(figure) > 5000
+def test_curves_stand_on_the_grid_and_are_of_the_scores(smoke):
+    _, record, _ = smoke
+    assert set(record["curves"]) == set(record["results"])
+    for name, curves in record["curves"].items():
+        assert curves["fpr"] == curves["recall"] == scoring.GRID.round(2).tolist()
+        assert (np.diff(curves["tpr"]) >= 0).all()
+        assert (np.diff(curves["precision"]) <= 0).all()
+        auc = np.mean([one["test"]["auc"] for one in record["results"][name]])
+        assert np.trapezoid(curves["tpr"], curves["fpr"]) == pytest.approx(auc, abs=0.01)
+
+
+def test_a_curve_is_one_line_of_the_file(smoke):
+    text = smoke[0].read_text()
+    lines = [line for line in text.splitlines() if '"tpr"' in line]
+    assert len(lines) == 5
+    assert all(line.rstrip(",").count(",") == 100 and "]" in line for line in lines)
+    assert len(text.splitlines()) < 800
+
+
+def test_the_study_reads_it_and_reports_it(smoke):
+    path, record, _ = smoke
+    found = study.read(path.parent)
+    assert found == {("SatImage", "holdout", "equal"): record}
+    mean = tables.mean_and_std(record["results"]["CE"], "auc", digits=4)
+    assert f"| CE | {mean} (0.9346" in report.page(found)
+
+
+def test_one_figure_beside_the_record_and_no_parts(smoke):
+    found = files(smoke[0].parent)
+    assert set(found) == {f"{STEM}.json", f"{STEM}.png"}
+    assert not smoke[0].with_suffix(".parts").exists()
+    assert found[f"{STEM}.png"].startswith(b"\x89PNG\r\n\x1a\n")
+    assert len(found[f"{STEM}.png"]) > 5000
 
 
 def test_the_printed_table_names_methods_and_what_to_mind(smoke):
     path, record, printed = smoke
-    for name in (*SMOKE, "AUC-ROC", "F1", "Balanced accuracy"):
+    for name in (*record["results"], *study.METRICS.values(), "SatImage: mean ± std over holdout"):
         assert name in printed
-    flat = " ".join(printed.split())
-    assert "of the test rows share pixels with training rows" in flat
-    assert path.name in flat
-    mean = sum(run["test"]["auc"] for run in record["results"]["CE"]) / 2
-    assert f"{mean:.3f}" in flat
+    for metric in study.METRICS:
+        assert tables.mean_and_std(record["results"]["CE"], metric) in printed
+    assert all(figure in printed for figure in ("(0.935)", "(0.617)", "(0.852)"))  # the paper's
+    assert "a random split puts pixels of test rows into training rows" in printed
+    assert "SatImage, LR" in printed  # the progress bar
+    assert path.name in printed.replace(" ", "")
+    assert path.with_suffix(".png").name in printed.replace(" ", "")
 
 
-def test_a_random_split_shares_pixels(smoke):
-    assert 0.97 < smoke[1]["test_windows_sharing_pixels"] <= 1
+def test_a_second_call_runs_nothing_again(smoke, copied, monkeypatch):
+    monkeypatch.setattr(runs, "train_method", fail)
+    monkeypatch.setattr(runs, "train_baseline", fail)
+    path, record, printed = run("--methods", *SMOKE[::-1], "--out", copied)
+    assert path.parent == copied
+    assert record | {"environment": None} == smoke[1] | {"environment": None}
+    assert set(files(copied)) == set(files(smoke[0].parent))
+    assert "FAML x8" in printed
 
 
-def test_the_same_again_gives_the_same(smoke, tmp_path):
-    """Also without the other methods beside it."""
-    _, record, _ = run(fraud.main, "--trials", 2, "--methods", "CE", "--out", tmp_path)
-    assert record["results"]["CE"] == smoke[1]["results"]["CE"]
-
-
-def test_a_split_by_blocks_shares_none(tmp_path):
-    arguments = ("--trials", 1, "--methods", "CE", "--split", "blocks", "--out", tmp_path)
-    path, record, printed = run(fraud.main, *arguments)
-    assert path.name == "fraud_satimage_blocks.json"
-    assert record["test_windows_sharing_pixels"] == 0
-    assert_metrics(record["results"]["CE"])
-    assert "do not compare with the paper" in " ".join(printed.split())
-
-
-def test_the_ablation_in_smoke_size(tmp_path, monkeypatch):
-    """Of its variants the first of two questions, to spare compilations."""
-    asked = ablation.variants()
-
-    def fewer():
-        pull = "FAL, beta 0"
-        return asked | {
-            "methods": {"CE": asked["methods"]["CE"]},
-            "pull": {pull: asked["pull"][pull]},
-        }
-
-    monkeypatch.setattr(ablation, "variants", fewer)
-    path, record, printed = run(ablation.main, "--trials", 1, "--only", "pull", "--out", tmp_path)
-    assert path.name == "ablation_satimage.json"
-    assert list(record["results"]) == ["methods", "pull"]
-    for answers in record["results"].values():
-        for name, runs in answers.items():
-            seeds = [one["seed"] for one in runs]
-            assert seeds == [ablation.FIRST_SEED, ablation.FIRST_SEED + 1]
-            assert all(0 <= value <= 1 for one in runs for value in one["test"].values())
-            assert name.split(",")[0] in printed
-    assert all(one["anchor_separation"] > 0 for one in record["results"]["pull"]["FAL, beta 0"])
-    assert set(asked) == set(ablation.QUESTIONS)
-
-
-@pytest.mark.parametrize("module", [fraud, ablation], ids=lambda module: module.__name__)
-def test_help_shows_examples(module, capsys):
-    with pytest.raises(SystemExit) as stop:
-        module.main(["--help"])
-    assert stop.value.code == 0
-    printed = capsys.readouterr().out
-    assert printed.count(f"    python -m {module.__name__}") >= 3
-    assert "--seeds" in printed
-
-
-def bad(main, *arguments):
-    return pytest.param(functools.partial(main, arguments), arguments, id=" ".join(arguments))
+def test_one_more_method_joins_the_record(smoke, tmp_path, monkeypatch):
+    """And has the results that it has beside others."""
+    run("--methods", "LR", "--out", tmp_path)
+    monkeypatch.setattr(runs, "train_baseline", fail)
+    _, record, _ = run("--methods", "CE", "LR", "--out", tmp_path)
+    assert list(record["results"]) == ["LR", "CE", "CE x8"]
+    for entry in ("search", "results", "curves"):
+        joined = record["results"] if entry == "curves" else record[entry]
+        assert record[entry] == {name: smoke[1][entry][name] for name in joined}
+    assert set(record["made"]) == {"LR", "CE"}
 
 
 @pytest.mark.parametrize(
-    ("call", "arguments"),
+    ("arguments", "named"),
     [
-        bad(fraud.main, "--methods", "XGB"),
-        bad(fraud.main, "--seeds", "0"),
-        bad(fraud.main, "--epochs", "-3"),
-        bad(fraud.main, "--trials", "many"),
-        bad(fraud.main, "--folds", "1"),
-        bad(fraud.main, "--split", "rows"),
-        bad(ablation.main, "--only", "colour"),
-        bad(ablation.main, "--seeds", "0"),
+        (("--seeds", "3"), "options"),
+        (("--trials", "3"), "options"),
+        (("--budget", "paper"), "budget, options"),
+        (("--protocol", "nested-cv", "--folds", "2"), "protocol, options"),
     ],
+    ids=lambda value: "".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_options_end_with_code_2_and_name_the_option(call, arguments, capsys):
-    with pytest.raises(SystemExit) as stop:
-        call()
-    assert stop.value.code == 2
-    assert f"argument {arguments[0]}: " in capsys.readouterr().err
+def test_a_record_of_other_options_stays_as_it_is(copied, monkeypatch, arguments, named):
+    monkeypatch.setattr(runs, "train_baseline", fail)
+    before = files(copied)
+    with pytest.raises(SystemExit, match=rf"{STEM}\.json is .*, which differs in {named}: move"):
+        call("--methods", "LR", *arguments, "--out", copied, "--name", STEM)
+    assert files(copied) == before

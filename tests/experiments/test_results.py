@@ -5,30 +5,66 @@ import re
 
 import pytest
 
-from experiments import tables
+from experiments import report, study, tables
 
 RECORDS = sorted(tables.RESULTS.glob("*.json"))
 
+RECORDS_OF_THE_STUDY = [path for path in RECORDS if "budget" in json.loads(path.read_text())]
+
+each_record = pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+
 
 def test_there_are_records():
-    assert {"fraud_satimage_random", "fraud_satimage_blocks", "ablation_satimage"} <= {
-        path.stem for path in RECORDS
-    }
+    assert any(path.stem.startswith("fraud_satimage") for path in RECORDS)
 
 
-@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+@each_record
 def test_a_record_tells_how_it_was_made(path):
     record = json.loads(path.read_text())
     environment = record["environment"]
-    assert re.fullmatch(r"[0-9a-f]{40}", environment["commit"]), "made from a changed tree"
+    made = [environment, *record.get("made", {}).values()]
+    for commit in (entry["commit"] for entry in made):
+        assert re.fullmatch(r"[0-9a-f]{40}", str(commit)), "made from a changed tree"
     assert {"jax", "flax", "optax"} <= environment["packages"].keys()
     assert environment["machine"]["cores"] >= 1
-    assert record["seeds"] >= 10
+    assert record["seconds"] > 0
+
+
+@each_record
+def test_a_record_has_enough_repetitions(path):
+    record = json.loads(path.read_text())
+    if record["experiment"].startswith("benchmark"):
+        assert len({one["round"] for one in record["rounds"]}) >= 3
+        return
+    repeated = "folds" if record.get("protocol") == "nested-cv" else "seeds"
+    assert (record | record.get("options", {}))[repeated] >= 10
+
+
+@pytest.mark.parametrize("path", RECORDS_OF_THE_STUDY, ids=lambda path: path.stem)
+def test_every_method_of_the_study_ran_on_every_split(path):
+    record = json.loads(path.read_text())
+    number = record["options"]["folds" if record["protocol"] == "nested-cv" else "seeds"]
+    assert record["made"].keys() == record["search"].keys()
+    assert record["curves"].keys() == record["results"].keys()
+    assert {name.removesuffix(" x8") for name in record["results"]} == record["made"].keys()
+    for found in record["results"].values():
+        assert len({(run["seed"], run["fold"]) for run in found}) == number
 
 
 def test_the_results_page_is_made_from_the_records():
     page = (tables.RESULTS / "README.md").read_text()
     assert page == tables.page(), "run python -m experiments.tables"
+
+
+@pytest.mark.parametrize(
+    ("name", "draw"),
+    [("fraud.md", report.page), ("fraud_differences.md", report.differences)],
+)
+def test_the_studys_pages_are_made_from_its_records(name, draw):
+    found, path = study.read(tables.RESULTS), tables.RESULTS / name
+    assert path.exists() == bool(found), "run python -m experiments.report"
+    if found:
+        assert path.read_text() == draw(found), "run python -m experiments.report"
 
 
 def test_the_readmes_tables_are_those_of_the_records():

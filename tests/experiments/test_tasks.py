@@ -86,9 +86,13 @@ def test_development_never_sees_the_test_rows_of_its_seed():
             table.labels, test_fraction=0.2, seed=1000 + number, groups=table.groups
         )
         assert task.seed == 1000 + number
-        assert task.test.size == 0
-        rows = np.sort(np.concatenate([task.train, task.validation]))
+        rows = np.sort(np.concatenate([task.train, task.validation, task.test]))
         np.testing.assert_array_equal(rows, split.train)
+        sides = [set(table.groups[part]) for part in (task.train, task.validation, task.test)]
+        assert not (sides[0] & sides[1])
+        assert not (sides[0] & sides[2])
+        assert not (sides[1] & sides[2])
+        assert task.test.size == pytest.approx(0.2 * split.train.size, rel=0.15)
 
 
 def test_block_holdouts_share_no_pixel_between_any_two_parts():
