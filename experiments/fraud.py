@@ -35,14 +35,6 @@ from fal_jax.estimators import Baseline, Method
 BUDGETS = ("equal", "paper")
 AVERAGED = ("CE", "FL", "FAL", "FAML", "CB-FAL", "FAL-light", "XGBoost")
 """Methods that stand in the table a second time, as the mean of several trials."""
-    "CE",
-    "FL",
-    "FAL",
-    "FAML",
-    "CB-FAL",
-    "FAL-light",
-    "XGBoost",
-)  # also as the mean of several trials
 
 
 def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:

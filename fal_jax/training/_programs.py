@@ -126,7 +126,7 @@ def programs(build: Build, metric: Metric, over: Literal["problems", "trials"]) 
 
     def mapped(function: Callable, per_trial: tuple, per_problem: tuple, specs: tuple) -> Callable:
         over_trials = jax.vmap(function, in_axes=per_trial)
-        over_problems = jax.vmap(over_trials, in_axes=per_problem)
+        over_problems = _over_leading(over_trials, per_problem)
         # No collective is inside, so there is nothing for check_vma to check.
         return jax.shard_map(
             over_problems, mesh=mesh, in_specs=specs, out_specs=models, check_vma=False
@@ -148,6 +148,22 @@ def programs(build: Build, metric: Metric, over: Literal["problems", "trials"]) 
         jax.jit(score),
         (NamedSharding(mesh, models), NamedSharding(mesh, shared)),
     )
+
+
+def _over_leading(function: Callable, axes: tuple[int | None, ...]) -> Callable:
+    """`jax.vmap`, but an axis of size 1 is none: plain products are faster than batches of one."""
+
+    def mapped(*arguments):
+        batched = [argument for argument, axis in zip(arguments, axes, strict=True) if axis == 0]
+        if jax.tree.leaves(batched)[0].shape[0] > 1:
+            return jax.vmap(function, in_axes=axes)(*arguments)
+        single = [
+            jax.tree.map(lambda leaf: leaf[0], argument) if axis == 0 else argument
+            for argument, axis in zip(arguments, axes, strict=True)
+        ]
+        return jax.tree.map(lambda leaf: leaf[None], function(*single))
+
+    return mapped
 
 
 def _start(build: Build, key_data: jax.Array, settings: Settings) -> Carry:
