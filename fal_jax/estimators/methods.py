@@ -200,7 +200,6 @@ METHODS: Mapping[str, Method] = {
 
 FAML stands twice, since the paper gives its rate twice: decaying from 0.9 (Sec. 3.4), and 0.999
 (Sec. 4.1.1). CB-CE and CB-FAL weigh the classes by effective numbers (Cui et al., CVPR 2019), FAL
-so being what the paper names as future work. FAL-light is the strongest anchored setting that
-`experiments.ablation` found: no focal term, equal weights, and a pull that is tuned and mostly far
-below the paper's.
+so being what the paper names as future work. FAL-light is FAL without its focal term and class
+weights, and with the pull tuned.
 """

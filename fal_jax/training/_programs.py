@@ -153,6 +153,7 @@ def programs(build: Build, metric: Metric, over: Literal["problems", "trials"]) 
 def _over_leading(function: Callable, axes: tuple[int | None, ...]) -> Callable:
     """`jax.vmap`, but an axis of size 1 is none: plain products are faster than batches of one."""
 
+    @functools.wraps(function)
     def mapped(*arguments):
         batched = [argument for argument, axis in zip(arguments, axes, strict=True) if axis == 0]
         if jax.tree.leaves(batched)[0].shape[0] > 1:

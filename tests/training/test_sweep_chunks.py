@@ -146,8 +146,13 @@ def kill_after(models):
 @pytest.fixture
 def trained(monkeypatch):
     """The chunks that were trained, not read."""
-    chunks, original = [], _chunks._run
-    monkeypatch.setattr(_chunks, "_run", lambda c, *rest: (chunks.append(c), original(c, *rest))[1])
+    chunks, original = [], _chunks.Runner._train
+
+    def train(runner, chunk, on_epoch):
+        chunks.append(chunk)
+        return original(runner, chunk, on_epoch)
+
+    monkeypatch.setattr(_chunks.Runner, "_train", train)
     return chunks
 
 
