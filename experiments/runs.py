@@ -206,13 +206,11 @@ def _scored(task: Task, table: Table, validation: np.ndarray, test: np.ndarray) 
     """Thresholds by the validation scores, metrics of both parts, curves of the test part."""
     labels, test_labels = table.labels[task.validation], table.labels[task.test]
     thresholds = scoring.best_thresholds(validation, labels)
-    run: Run = {
+    return {
         "seed": task.seed,
         "fold": task.fold,
         "thresholds": thresholds,
         "validation": scoring.scored(validation, labels, thresholds),
+        "test": scoring.scored(test, test_labels, thresholds),
+        "curves": scoring.curves(test, test_labels),
     }
-    if task.test.size:
-        run["test"] = scoring.scored(test, test_labels, thresholds)
-        run["curves"] = scoring.curves(test, test_labels)
-    return run

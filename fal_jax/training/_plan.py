@@ -10,18 +10,19 @@ _ROWS_A_STEP = {"cpu": 16384, "gpu": 1 << 20}  # models x batch on a device, wha
 
 
 class Plan(NamedTuple):
-    """A chunk's problems and trials, and which of the two is split over the devices."""
+    """A chunk's problems and trials, and which of the two is split over how many devices."""
 
     problems: int
     trials: int
     over: Literal["problems", "trials"]
+    devices: int
 
 
 def make_plan(num_problems: int, num_trials: int, batch_size: int, models: int | None) -> Plan:
     """Chunks of equal size, as large as suits the device, with as little padding as may be."""
     if models is not None and models < 1:
         raise ValueError(f"models_per_program must be at least 1, got {models}.")
-    devices = jax.device_count()
+    devices = min(jax.device_count(), max(num_problems, num_trials))  # no device for filling
     per_step = _ROWS_A_STEP.get(jax.default_backend(), _ROWS_A_STEP["gpu"])
     models = models or max(1, per_step // batch_size) * devices
 
@@ -31,8 +32,9 @@ def make_plan(num_problems: int, num_trials: int, batch_size: int, models: int |
 
     if num_trials >= devices:
         trials = even(num_trials, models, devices)
-        return Plan(even(num_problems, models // trials, 1), trials, "trials")
-    return Plan(even(num_problems, models // num_trials, devices), num_trials, "problems")
+        return Plan(even(num_problems, models // trials, 1), trials, "trials", devices)
+    problems = even(num_problems, models // num_trials, devices)
+    return Plan(problems, num_trials, "problems", devices)
 
 
 def parts(number: int, size: int) -> Iterator[tuple[np.ndarray, int]]:

@@ -114,12 +114,16 @@ def binned_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Ar
 
 
 @functools.lru_cache(maxsize=64)
-def programs(build: Build, metric: Metric, over: Literal["problems", "trials"]) -> Programs:
-    """The programs for models of one kind, split over all devices by problems or by trials.
+def programs(
+    build: Build, metric: Metric, over: Literal["problems", "trials"], num_devices: int
+) -> Programs:
+    """The programs for models of one kind, split over the devices by problems or by trials.
 
     Cached: the same arguments give the same functions, which are then not compiled again.
     """
-    mesh = jax.make_mesh((jax.device_count(),), ("models",), axis_types=(AxisType.Auto,))
+    mesh = jax.make_mesh(
+        (num_devices,), ("models",), (AxisType.Auto,), devices=jax.devices()[:num_devices]
+    )
     everywhere, split = PartitionSpec(), PartitionSpec("models")
     shared = split if over == "problems" else everywhere
     models = split if over == "problems" else PartitionSpec(None, "models")

@@ -32,7 +32,7 @@ def expected_loss(name, outputs, head, batch, settings):
         margin = settings["relative_margin"]
         return reference.lgm_loss(distances, batch.labels, margin=margin, **options)
     if "FAL" in name or "FAML" in name:
-        options |= {"margin": settings["margin"], "beta": 0.1, "where": where}
+        options |= {"margin": settings["margin"], "beta": settings["beta"], "where": where}
         return reference.fal_loss_from_features(
             outputs.features, batch.labels, head["anchors"], **options
         )
@@ -104,6 +104,7 @@ def test_the_papers_grid_is_every_combination_once(name):
     trials = list(zip(*(values.tolist() for values in grid.values()), strict=True))
     levels = [sorted(set(values.tolist())) for values in grid.values()]
     assert sorted(trials) == sorted(itertools.product(*levels))
-    full = paper_grid(METHODS["FAL"]) | paper_grid(METHODS["FL+LGM"]) | paper_grid(METHODS["CB-CE"])
+    owners = "FAL", "FL+LGM", "CB-CE", "FAL-light"
+    full = {key: values for owner in owners for key, values in paper_grid(METHODS[owner]).items()}
     for parameter, values in grid.items():
         assert set(values) == set(full[parameter])  # one grid for all methods

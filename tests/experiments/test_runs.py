@@ -143,14 +143,6 @@ def test_trials_that_all_diverged_are_an_error(finish):
         finish(made([np.nan, np.nan]), TABLE)
 
 
-@pytest.mark.parametrize("finish", [runs.chosen, runs.averaged])
-def test_a_task_without_test_rows_has_no_test_metrics(finish):
-    task = tasks.development(TABLE, 1, 0.2)[0]
-    run = finish(made([1.0, 2.0], task), TABLE)
-    assert {"seed", "fold", "thresholds", "validation"} <= run.keys()
-    assert not run.keys() & {"test", "curves"}
-
-
 def test_the_average_is_of_the_best_trials_calibrated_and_skips_what_is_not_finite():
     trials = made([0.2] * 3 + [np.nan] + [1.5] * runs.AVERAGE)
     scale = np.geomspace(1e-3, 1e3, len(trials.validation))[:, None]  # averages of it as it is fail

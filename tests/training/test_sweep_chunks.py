@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fal_jax import training
-from fal_jax.training import _chunks
+from fal_jax.training import _chunks, _plan
 from tests.training import sweeps
 
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-4, atol=2e-4)
@@ -61,6 +61,15 @@ def test_devices_do_not_change_the_models(monkeypatch):
     monkeypatch.setattr(jax, "device_count", lambda: 1)
     build = sweeps.builder.__wrapped__("CE")
     close(sweeps.run(build, SETTINGS, PROBLEMS, metric=sweeps.likelihood), expected)
+
+
+def test_no_device_works_on_filling_alone():
+    build = sweeps.builder("CE")
+    one = sweeps.run(build, {n: v[:1, :1] for n, v in SETTINGS.items()}, PROBLEMS[:1])
+    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, "trials", 1)
+    assert _plan.make_plan(3, 1, 8, None) == _plan.Plan(3, 1, "problems", 3)
+    every = run_ce(SETTINGS, PROBLEMS)
+    close(one.test_logits[0], every.test_logits[0][:1])
 
 
 def test_scoring_rows_block_by_block_changes_nothing(monkeypatch):
