@@ -7,6 +7,7 @@
 Each task is a holdout within the training part of a seed that no other experiment uses; the test
 part of that seed is not read. Every variant has the same number of trials and the best epoch's
 weights, chosen on validation rows; what is reported is scored on rows that chose nothing.
+A run that was killed goes on where it was when it is called again.
 """
 
 import argparse
@@ -14,12 +15,15 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
 from experiments import records, runs, tables, tasks
 from experiments.fraud import positive, use_all_cores
-from experiments.variants import QUESTIONS, variants
+from experiments.parts import Parts
+from experiments.tasks import Task
+from experiments.variants import QUESTIONS, WIDTHS, variants
 from fal_jax import data
 
 
@@ -51,23 +55,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def run_table(name: str, options: argparse.Namespace, console: Console) -> pathlib.Path:
     """Runs the questions on one data set; returns the path of its record."""
-    started = time.perf_counter()
+    environment = records.environment()  # at the start: the tree may change while this runs
     table = data.load_table(name, data_dir=options.data_dir)
     protocol = runs.Protocol(epochs=options.epochs, trials=options.trials)
     work = tasks.development(table, options.seeds, protocol.validation_fraction)
-    asked = variants()
-    results = {}
-    for question in dict.fromkeys(("methods", *options.only)):
-        results[question] = {}
-        for variant, method in asked[question].items():
-            console.print(f"{name}, {question}: {variant}")
-            trained = runs.train_method(method, table, work, protocol)
-            found = [runs.chosen(one, table) for one in trained]
-            results[question][variant] = [dropped(run) for run in found]
-            if question == "methods":
-                mean = [dropped(runs.averaged(one, table)) for one in trained]
-                results.setdefault("averaging", {})[f"{variant} x{runs.AVERAGE}"] = mean
-    record = {
+    description = {
         "experiment": "ablation",
         "dataset": table.name,
         "rows": table.labels.size,
@@ -76,15 +68,43 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
         "scored on": "a part of the training rows; the seed's own test rows are not read",
         "seeds": options.seeds,
         "options": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
-        "seconds": round(time.perf_counter() - started, 1),
-        "environment": records.environment(),
-        "results": results,
     }
     path = options.out / f"ablation_{name.lower()}.json"
-    records.write_json(path, record)
-    console.print(tables.ablation(record), soft_wrap=True)
+    try:
+        parts = Parts(path.with_suffix(".parts"), description | {"commit": environment["commit"]})
+    except ValueError as error:
+        raise SystemExit(str(error)) from error
+    results, seconds = {}, 0.0
+    for question in dict.fromkeys(("methods", *options.only)):
+        results[question] = {}
+        for variant in variants()[question]:
+            console.print(f"{name}, {question}: {variant}")
+            part = parts.read(variant) or run_variant(question, variant, table, work, protocol)
+            parts.write(variant, part)
+            results[question][variant] = part["chosen"]
+            if question == "methods":
+                results.setdefault("averaging", {})[f"{variant} x{runs.AVERAGE}"] = part["averaged"]
+            seconds += part["seconds"]
+    record = description | {"seconds": round(seconds, 1), "environment": environment}
+    records.write_json(path, record | {"results": results})
+    parts.remove()
+    console.print(tables.ablation(record | {"results": results}), soft_wrap=True)
     console.print(f"Record: {path}")
     return path
+
+
+def run_variant(
+    question: str, variant: str, table: data.Table, work: Sequence[Task], protocol: runs.Protocol
+) -> dict[str, Any]:
+    """All runs of a variant: of the best trial of each task, and of the mean of several."""
+    started = time.perf_counter()
+    protocol = dataclasses.replace(protocol, hidden=WIDTHS.get(variant, protocol.hidden))
+    trained = runs.train_method(variants()[question][variant], table, work, protocol)
+    return {
+        "chosen": [dropped(runs.chosen(one, table)) for one in trained],
+        "averaged": [dropped(runs.averaged(one, table)) for one in trained],
+        "seconds": time.perf_counter() - started,
+    }
 
 
 def dropped(run: runs.Run) -> runs.Run:

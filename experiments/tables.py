@@ -120,12 +120,49 @@ def benchmark(record: dict) -> str:
     return markdown(["", "batch size", "M model-samples/s", f"{engine} / it"], rows)
 
 
+def folds(record: dict) -> str:
+    """Seconds, compilation included, by data set."""
+    rows = []
+    for name in dict.fromkeys(found["dataset"] for found in record["rounds"]):
+        rounds = [found for found in record["rounds"] if found["dataset"] == name]
+        seconds = [found["seconds"] for found in rounds]
+        rows.append(
+            [
+                name,
+                str(rounds[0]["models"]),
+                f"{rounds[0]['training_rows']:,}",
+                f"{np.median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})",
+                *(
+                    f"{np.median([found[key] for found in rounds]):.1f}"
+                    for key in ("compile_seconds", "peak_memory_gib")
+                ),
+            ]
+        )
+    header = ["data set", "models", "training rows", "seconds", "of them to compile", "peak GiB"]
+    return markdown(header, rows)
+
+
+def many_rows(record: dict) -> str:
+    """Seconds an epoch and memory, by the number of models."""
+    rows = [
+        [
+            str(run["models"]),
+            f"{run['rows']:,}",
+            f"{run['epoch_seconds']:.1f}",
+            f"{run['samples_per_second'] / 1e6:.1f}",
+            f"{run['peak_memory_gib']:.1f}",
+        ]
+        for run in record["runs"]
+    ]
+    return markdown(["models", "rows", "seconds an epoch", "M model-samples/s", "peak GiB"], rows)
+
+
 def page(folder: pathlib.Path = RESULTS) -> str:
     """All records of a folder, as one Markdown page, but those that experiments.report draws."""
     parts = ["# Results\n\nMade by `python -m experiments.tables` from the records beside it."]
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())
-        draw = {"ablation": ablation, "benchmark_sweep": benchmark}.get(record["experiment"])
+        draw = _DRAWN.get(record["experiment"])
         if record.get("protocol") == "block-holdout":
             draw = holdout
         if draw is None:
@@ -146,6 +183,14 @@ _NOTES = {
     "fraud": f"{_RUNS} (seeds above 0).",
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
+    "benchmark_folds": "FAML, each round in a new process: median (lowest to highest).",
+    "benchmark_rows": "Generated rows of 30 columns, in a process for each number of models.",
+}
+_DRAWN = {
+    "ablation": ablation,
+    "benchmark_sweep": benchmark,
+    "benchmark_folds": folds,
+    "benchmark_rows": many_rows,
 }
 
 

@@ -14,8 +14,16 @@ from fal_jax.training import Batch, Settings
 
 QUESTIONS = (
     *("methods", "embedding", "start", "pull", "margin", "focus", "window", "scale"),
-    *("anchors a class", "prior", "covariance", "together"),
+    *("anchors a class", "prior", "covariance", "width", "light"),
 )
+WIDTHS = {
+    "CE, 64-32": (64, 32),
+    "FAL-light, 64-32": (64, 32),
+    "CE, 16-32": (16, 32),
+    "FAL-light, 16-32": (16, 32),
+    "FAL-light, 16-2": (16, 2),
+}
+"""By variant, the widths of the network's layers where they are not the protocol's."""
 
 
 def fixed(method: Method, **values: float) -> Method:
@@ -33,6 +41,7 @@ def searched(method: Method, **ranges: Range) -> Method:
 def variants() -> Mapping[str, Mapping[str, Method]]:
     """For each question, the methods that answer it."""
     fal, faml, constant, lgm = (METHODS[n] for n in ("FAL", "FAML", "FAML-0.999", "FL+LGM"))
+    light = METHODS["FAL-light"]
     windows = (
         (0.999, 50, 1.3),
         (0.999, 200, 1.0),
@@ -69,25 +78,30 @@ def variants() -> Mapping[str, Mapping[str, Method]]:
             ),
             "FAL, own anchor learning rate": searched(
                 dataclasses.replace(fal, optimizer=own_anchor_rate),
-                anchor_rate_ratio=Range(0.03, 10.0, log=True),
+                anchor_rate_ratio=_RATIO,
             ),
         },
         "anchors a class": {
-            f"FAL, {number} anchors a class": several_anchors(fal, number) for number in (2, 4, 8)
+            f"FAL, {number} anchors a class": several_anchors(fal, number) for number in (2, 4)
         },
         "prior": {"FAL, logits adjusted by the prior": adjusted(fal)},
-        "covariance": {"FL+LGM, learned variances": with_variances(lgm)},
-        "together": {
-            "FAL-light, no margin": fixed(METHODS["FAL-light"], margin=0.0),
-            "FAL-light, 4 anchors a class": several_anchors(METHODS["FAL-light"], 4),
+        "covariance": {
+            "FL+LGM, learned variances": with_variances(lgm),
+            "FAL-light, learned variances and offsets": with_offsets(light),
+        },
+        "width": {name: METHODS[name.partition(",")[0]] for name in WIDTHS},
+        "light": {
+            "FAL-light, no margin": fixed(light, margin=0.0),
+            "FAL-light, no pull": fixed(light, beta=0.0),
+            "FAL-light, 4 anchors a class": several_anchors(light, 4),
             "FAL-light, own anchor learning rate": searched(
-                dataclasses.replace(METHODS["FAL-light"], optimizer=own_anchor_rate),
-                anchor_rate_ratio=Range(0.03, 10.0, log=True),
+                dataclasses.replace(light, optimizer=own_anchor_rate), anchor_rate_ratio=_RATIO
             ),
         },
     }
 
 
+_RATIO = Range(0.03, 10.0, log=True)
 _BETA = Range(1e-4, 1.0, log=True)
 
 
@@ -179,6 +193,36 @@ def with_variances(method: Method) -> Method:
             alpha=settings["alpha_odds"] / (1 + settings["alpha_odds"]),
             where=batch.where,
         )
+
+    return dataclasses.replace(method, head=head, loss=loss)
+
+
+def with_offsets(method: Method) -> Method:
+    """FAL of Mahalanobis distances: variances for each class are learned, and an offset."""
+
+    def head(num_classes: int, dim: int, settings: Settings) -> models.Head:
+        single = models.anchored_head(num_classes, dim, spread=settings["anchor_spread"])
+
+        def init(key: jax.Array) -> Params:
+            variances, offsets = jnp.zeros((num_classes, dim)), jnp.zeros(num_classes)
+            return {**single.init(key), "log_variances": variances, "offsets": offsets}
+
+        def apply(params: Params, features: jax.Array) -> jax.Array:
+            distances = 2 * losses.half_mahalanobis(features, *_gaussians(params))
+            return -distances + params["offsets"][None]
+
+        return models.Head(init, apply)
+
+    def loss(outputs: Outputs, head: Params, batch: Batch, settings: Settings) -> jax.Array:
+        distances = head["offsets"][None] - outputs.logits
+        shifted = losses.distance_logits(-outputs.logits, batch.labels, margin=settings["margin"])
+        alpha = settings["alpha_odds"] / (1 + settings["alpha_odds"])
+        focal = losses.softmax_focal_loss(
+            shifted, batch.labels, gamma=settings["gamma"], alpha=alpha
+        )
+        pull = losses.class_mean_distance(distances, batch.labels, where=batch.where)
+        mean = jnp.sum(focal, where=batch.where) / jnp.maximum(jnp.sum(batch.where), 1)
+        return mean + settings["beta"] * pull
 
     return dataclasses.replace(method, head=head, loss=loss)
 

@@ -1,0 +1,68 @@
+"""Ten million rows of 30 columns: how long an epoch takes, and how much memory.
+
+    python -m experiments.benchmarks.rows
+    python -m experiments.benchmarks.rows --rows 1000000 --models 1 32
+
+Generated rows; a fifth as many validate the models after every epoch. Every run is in a process of
+its own, whose peak of memory also holds the rows as NumPy made them.
+"""
+
+import argparse
+import pathlib
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from experiments import records
+from experiments.benchmarks import engine
+from experiments.benchmarks.folds import in_a_new_process
+from experiments.fraud import positive, use_all_cores
+
+EPOCHS = 4  # the first compiles and the last ends with scores: those between are timed
+
+
+def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
+    """Runs the numbers of models; returns the path of the record."""
+    options, console = parse(arguments), Console()
+    found = []
+    for models in options.models:
+        run = in_a_new_process(measure, models, options.batch_size, options.rows)
+        seconds = models * options.rows / run["samples_per_second"]
+        found.append(run | {"epoch_seconds": round(seconds, 2)})
+        console.print(f"{models} models: {seconds:.1f} s an epoch, {run['peak_memory_gib']} GiB")
+    record = {
+        "experiment": "benchmark_rows",
+        "seconds": round(sum(run["epoch_seconds"] for run in found) * EPOCHS, 1),
+        "environment": records.environment(),
+        "runs": found,
+    }
+    path = options.out / "benchmark_rows.json"
+    records.write_json(path, record)
+    console.print(f"Record: {path}")
+    return path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmarks.rows",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--rows", type=positive, default=10_000_000, help="default: 10,000,000")
+    add("--models", type=positive, nargs="+", default=[1, 32], metavar="NUMBER",
+        help="that train side by side (default: 1 and 32)")  # fmt: skip
+    add("--batch-size", type=positive, default=1024, help="default: 1024")
+    add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    return parser.parse_args(arguments)
+
+
+def measure(models: int, batch_size: int, rows: int) -> dict:
+    """`engine.measure` of cross-entropy, on all cores."""
+    use_all_cores()
+    return engine.measure("CE", models, batch_size, rows, EPOCHS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""The benchmarks' commands, in smoke size: what they record, and the tables drawn of it."""
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from experiments import tables
+from experiments.benchmarks import folds, rows, sweep
+
+pytestmark = pytest.mark.usefixtures("isolated")
+
+
+def call(module, *arguments):
+    with contextlib.redirect_stdout(io.StringIO()):
+        path = module.main(list(map(str, arguments)))
+    return json.loads(path.read_text())
+
+
+def test_folds(tmp_path):
+    record = call(
+        folds, "--rounds", 2, "--folds", 2, "--trials", 3, "--epochs", 1, "--out", tmp_path
+    )
+    first, second = record["rounds"]
+    assert (first["round"], second["round"]) == (0, 1)
+    for found in record["rounds"]:
+        assert (found["dataset"], found["models"]) == ("SatImage", 6)
+        assert found["training_rows"] == pytest.approx(6435 * 0.5 * 0.8, abs=5)
+        assert 0 < found["compile_seconds"] < found["seconds"]  # so each compiled anew
+        assert found["peak_memory_gib"] > 0
+    header, _, row = tables.folds(record).splitlines()
+    assert header.count("|") == row.count("|")
+    assert row.startswith(f"| SatImage | 6 | {first['training_rows']:,} |")
+
+
+def test_rows(tmp_path):
+    record = call(rows, "--rows", 5000, "--models", 1, 3, "--batch-size", 500, "--out", tmp_path)
+    assert [run["models"] for run in record["runs"]] == [1, 3]
+    for run in record["runs"]:
+        assert run["rows"] == 5000
+        samples = 5000 * run["models"]
+        assert run["epoch_seconds"] == round(samples / run["samples_per_second"], 2)
+    assert len(tables.many_rows(record).splitlines()) == 4
+
+
+def test_sweep(tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "ENGINES", {"64 models, CE": ("--models=2", "--epochs=3")})
+    record = call(
+        sweep, "--rounds", 1, "--batch-size", 100, "--rows", 1000, "--rivals", "sklearn",
+        "--out", tmp_path,
+    )  # fmt: skip
+    (only,) = record["rounds"]
+    assert set(only["speeds"]) == {"64 models, CE", "sklearn"}
+    assert all(speed["samples_per_second"] > 0 for speed in only["speeds"].values())
+    engine, rival = tables.benchmark(record).splitlines()[2:]
+    assert engine.endswith("| 1.0 (1.0 to 1.0) |")
+    assert rival.startswith("| sklearn | 100 |")
