@@ -21,7 +21,7 @@ from fal_jax.data._columns import Column
 from fal_jax.data._parsing import Chunk, copy_groups
 
 # Raise it when what is stored, or how a file is parsed, changes.
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = ("features", "labels", "groups")
 
 
@@ -50,9 +50,9 @@ def read_entry(folder: pathlib.Path) -> Entry | None:
         for name, checksum in entry["checksums"].items():
             if _checksum(folder / name) != checksum:
                 return None
-        columns = tuple(Column(*c[:-1], levels=tuple(c[-1])) for c in entry["columns"])
+        columns = tuple(Column(**c | {"levels": tuple(c["levels"])}) for c in entry["columns"])
         arrays = {name.removesuffix(".npy"): folder / name for name in entry["checksums"]}
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return Entry(
         columns,
@@ -79,7 +79,8 @@ def write_entry(
         made.mkdir()
         _write_arrays(made, chunks, len(columns))
         checksums = {file.name: _checksum(file) for file in sorted(made.glob("*.npy"))}
-        entry = json.dumps({"columns": columns, "checksums": checksums})
+        described = [column._asdict() for column in columns]
+        entry = json.dumps({"columns": described, "checksums": checksums})
         (made / "entry.json").write_text(entry)
         if read_entry(folder) is None:  # else another process has been faster
             shutil.rmtree(folder, ignore_errors=True)

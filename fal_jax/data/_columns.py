@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-Kind = Literal["number", "log", "quantile", "category", "hour"]
+Kind = Literal["number", "log", "quantile", "category", "hashed", "hour"]
 
 
 class Column(NamedTuple):
@@ -14,22 +14,32 @@ class Column(NamedTuple):
       name: as in the original file.
       kind: "number", standard scaling. "log", `sign(x) * log1p(|x|)`, then standard scaling, for
           amounts. "quantile", the rank among the training rows as a standard normal, for heavy
-          tails and flags. "category", codes that index `levels`, one-hot. "hour", of the day, in
-          [0, 24), as sine and cosine.
+          tails and flags. "category", codes that index `levels`, one-hot. "hashed", text of too
+          many values for that, as the codes of `buckets` that a hash puts it into, one-hot.
+          "hour", of the day, in [0, 24), as sine and cosine.
       missing: whether values may be missing (NaN). A 0/1 column then says where they are.
       levels: what the codes of a category stand for.
+      buckets: into how many a hashed column's values are put, at least 2; several values share one.
     """
 
     name: str
     kind: Kind
     missing: bool = False
     levels: tuple[str, ...] = ()
+    buckets: int = 0
+
+    @property
+    def num_codes(self) -> int:
+        """How many codes the column's values may have; 0 where they are no codes."""
+        return self.buckets or len(self.levels)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """The names of the columns that preprocessing makes of this one."""
         if self.kind == "category":
             names = tuple(f"{self.name}={level}" for level in self.levels)
+        elif self.kind == "hashed":
+            names = tuple(f"{self.name}#{bucket}" for bucket in range(self.buckets))
         elif self.kind == "hour":
             names = (f"{self.name} sine", f"{self.name} cosine")
         else:
@@ -53,6 +63,12 @@ def check_columns(columns: tuple[Column, ...]) -> None:
                 f"{'have' if column.kind == 'category' else 'not have'} levels, "
                 f"got {column.levels}."
             )
+        if column.buckets < 2 if column.kind == "hashed" else column.buckets != 0:
+            raise ValueError(
+                f"column {column.name!r} of kind {column.kind!r} must have "
+                f"{'at least 2' if column.kind == 'hashed' else 'no'} buckets, "
+                f"got {column.buckets}."
+            )
     names = [column.name for column in columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -70,9 +86,9 @@ def check_values(values: np.ndarray, column: Column, *, first_row: int = 0) -> N
             f"{first_row + absent.argmax()} has none: impute it, or declare missing=True."
         )
     expected, valid = "finite numbers", np.abs(values) <= np.finfo(np.float32).max
-    if column.kind == "category":
-        expected = f"codes from 0 to {len(column.levels) - 1}"
-        valid = (values >= 0) & (values < len(column.levels)) & (values == np.floor(values))
+    if column.num_codes:
+        expected = f"codes from 0 to {column.num_codes - 1}"
+        valid = (values >= 0) & (values < column.num_codes) & (values == np.floor(values))
     elif column.kind == "hour":
         expected = "hours of the day, in [0, 24)"
         valid = (values >= 0) & (values < 24)

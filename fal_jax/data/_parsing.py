@@ -50,7 +50,7 @@ class Chunk(NamedTuple):
 
 def parse(file: pathlib.Path, layout: Layout) -> Iterator[Chunk]:
     """Reads and checks a file, some rows at a time."""
-    text = {column.name for column in layout.columns if column.kind == "category"}
+    text = {column.name for column in layout.columns if column.num_codes}
     if isinstance(layout.positive, str):
         text.add(layout.label)
     first_row = 0
@@ -101,6 +101,8 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     """One column `[rows]`, float32, checked."""
     if column.kind == "category":
         feature = _codes(values, column, first_row)
+    elif column.kind == "hashed":
+        feature = _buckets(values, column)
     else:
         feature = _numbers(values, first_row)
         none_code = dict(layout.none_codes).get(column.name)
@@ -140,6 +142,14 @@ def _codes(values: "pd.Series", column: Column, first_row: int) -> np.ndarray:
         )
     codes[absent] = np.nan
     return codes
+
+
+def _buckets(values: "pd.Series", column: Column) -> np.ndarray:
+    """A column of text as the buckets of its values' hashes; NaN where there is none."""
+    import pandas as pd
+
+    hashes = pd.util.hash_array(values.astype("str").to_numpy(object), categorize=False)
+    return np.where(values.isna(), np.nan, (hashes % column.buckets).astype(np.float64))
 
 
 def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:

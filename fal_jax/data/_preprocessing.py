@@ -142,7 +142,7 @@ def _values(
 def _fit(values: np.ndarray, column: Column) -> tuple[float, float, float, np.ndarray]:
     """The median, the mean, the standard deviation and the knots of a column."""
     no_knots = np.empty((2, 0))
-    if column.kind in ("category", "hour"):
+    if column.kind in ("category", "hashed", "hour"):
         return 0.0, 0.0, 1.0, no_knots
     observed = values[~np.isnan(values)]
     if not observed.size:
@@ -186,8 +186,8 @@ def _outputs(values: np.ndarray, index: int, preprocessing: Preprocessing) -> np
     """What one column becomes, `[rows, outputs]`."""
     column, scaler = preprocessing.columns[index], preprocessing.scaler
     filled = _imputed(values, preprocessing.fill[index])
-    if column.kind == "category":  # of the values themselves: NaN is none of the levels
-        outputs = values[:, None] == np.arange(len(column.levels))
+    if column.num_codes:  # of the values themselves: NaN is none of the codes
+        outputs = values[:, None] == np.arange(column.num_codes)
     elif column.kind == "hour":
         angle = values[:, None] * (2 * np.pi / 24)
         outputs = np.nan_to_num(np.concatenate([np.sin(angle), np.cos(angle)], axis=1))

@@ -42,8 +42,8 @@ def load_csv(
     Raises:
       FileNotFoundError: no such file.
       ValueError: a damaged file, a column that is missing or twice there, text with more than 256
-          different values, a value that is not what its column holds, a row without label, or
-          rows of one class only.
+          different values that is not declared as "hashed", a value that is not what its column
+          holds, a row without label, or rows of one class only.
       OSError: the cache can't be written.
 
     Example:
@@ -119,8 +119,8 @@ def _found_columns(path: pathlib.Path, header: tuple[str, ...], label: str) -> t
             if len(levels[name]) > _MOST_LEVELS:
                 raise ValueError(
                     f"column {name!r} of {path} holds text with more than {_MOST_LEVELS} different "
-                    f"values, such as {sorted(levels[name])[0]!r}: correct it, or leave it out by "
-                    "naming the others in `columns`."
+                    f"values, such as {sorted(levels[name])[0]!r}: correct it, leave it out of "
+                    f"`columns`, or name it there as Column({name!r}, 'hashed', buckets=64)."
                 )
     return tuple(
         Column(name, "category", name in missing, tuple(sorted(levels[name])))

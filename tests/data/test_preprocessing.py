@@ -196,6 +196,7 @@ def test_a_constant_column_becomes_zero(kind):
             "must hold codes from 0 to 2, got 3.0 at row 1",
         ),
         (Column("x", "category", levels=LEVELS), 0.5, "must hold codes from 0 to 2, got 0.5"),
+        (Column("x", "hashed", buckets=2), 2, "must hold codes from 0 to 1, got 2.0 at row 1"),
         (Column("x", "category", True, LEVELS), -1, "must hold codes from 0 to 2, got -1.0"),
         (Column("x", "hour"), 24, r"must hold hours of the day, in \[0, 24\), got 24.0 at row 1"),
     ],
@@ -208,6 +209,13 @@ def test_values_that_a_column_can_not_hold(column, value, message):
     ):
         with pytest.raises(ValueError, match=f"column 'x' {message}"):
             call(np.array([[1.0], [value], [value]]))
+
+
+def test_buckets_are_one_hot_and_a_missing_value_is_in_none():
+    fitted = data.fit_preprocessing([[0.0]], [Column("x", "hashed", True, buckets=3)])
+    assert fitted.names == ("x#0", "x#1", "x#2", "x missing")
+    found = data.preprocess([[2.0], [np.nan], [0.0]], fitted)
+    assert found.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
 
 
 def test_a_column_without_any_value():
@@ -223,6 +231,9 @@ def test_a_column_without_any_value():
         ([Column("x", "ordinal")], r"column 'x' must be of a kind in .*, got 'ordinal'"),
         ([Column("x", "category")], r"column 'x' of kind 'category' must have levels"),
         ([Column("x", "log", levels=LEVELS)], r"column 'x' of kind 'log' must not have levels"),
+        ([Column("x", "hashed", buckets=1)], r"of kind 'hashed' must have at least 2 buckets"),
+        ([Column("x", "log", buckets=4)], r"of kind 'log' must have no buckets, got 4"),
+        ([Column("x", "hashed", levels=LEVELS, buckets=4)], "must not have levels"),
         ([Column("x", "log"), Column("x", "hour")], r"\['x'\] appear more than once"),
     ],
 )

@@ -92,6 +92,18 @@ def test_text_of_too_many_values(tmp_path):
         data.load_csv(file, label="y")
 
 
+def test_text_of_many_values_can_be_hashed(tmp_path, monkeypatch):
+    """Into the same buckets on every machine, in whatever pieces the file is read."""
+    monkeypatch.setattr("fal_jax.data._reading._ROWS_AT_ONCE", 2)
+    file = tmp_path / "made.csv"
+    file.write_text("shop,y\nrose,1\nlily,0\n,0\nrose,0\n17,1\n")
+    shop = Column("shop", "hashed", missing=True, buckets=8)
+    for _ in range(2):  # parsed, then from the cache
+        table = data.load_csv(file, label="y", columns=[shop])
+        assert table.columns == (shop,)
+        np.testing.assert_array_equal(table.features[:, 0], [5, 1, np.nan, 5, 5])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
