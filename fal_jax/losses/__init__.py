@@ -21,10 +21,10 @@ in log-space and in `promote_types(dtype, float32)`.
 from fal_jax.losses._anchored import class_mean_distance as class_mean_distance
 from fal_jax.losses._anchored import fal_loss as fal_loss
 from fal_jax.losses._anchored import fal_loss_from_features as fal_loss_from_features
-from fal_jax.losses._anchored import lgm_loss as lgm_loss
 from fal_jax.losses._classification import sigmoid_focal_loss as sigmoid_focal_loss
 from fal_jax.losses._classification import softmax_cross_entropy as softmax_cross_entropy
 from fal_jax.losses._classification import softmax_focal_loss as softmax_focal_loss
+from fal_jax.losses._gaussian import lgm_loss as lgm_loss
 from fal_jax.losses._scores import class_log_probabilities as class_log_probabilities
 from fal_jax.losses._scores import distance_logits as distance_logits
 from fal_jax.losses._scores import half_mahalanobis as half_mahalanobis

@@ -1,12 +1,12 @@
-"""Anchored losses of a batch: FAL and LGM, with their likelihood terms.
+"""Focused Anchors Loss, and the class-balanced distance that it pulls features by.
 
-They return one scalar, since Eq. 8 is a statistic of the batch. `where` marks the valid examples;
-the others may hold anything and give no loss and no gradient (but distances made outside of NaN
-features give NaN gradients there). `axis_name` makes the result that of the batch over all devices
-of a mapped axis: sums and counts add, so any split gives the same value. The loss is then already
-global: under `jit` and `jax.shard_map` as it comes, gradients of replicated parameters are right
-as they are; under `jax.pmap` and `shard_map(check_vma=False)` they still need `jax.lax.pmean` over
-the axis.
+They return one scalar, since Eq. 8 is a statistic of the batch; so does `lgm_loss`. `where` marks
+the valid examples; the others may hold anything and give no loss and no gradient (but distances
+made outside of NaN features give NaN gradients there). `axis_name` makes the result that of the
+batch over all devices of a mapped axis: sums and counts add, so any split gives the same value. The
+loss is then already global: under `jit` and `jax.shard_map` as it comes, gradients of replicated
+parameters are right as they are; under `jax.pmap` and `shard_map(check_vma=False)` they still need
+`jax.lax.pmean` over the axis.
 """
 
 from collections.abc import Hashable
@@ -17,9 +17,14 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._classification import softmax_focal_loss
-from fal_jax.losses._reduce import batch_mean, class_means
-from fal_jax.losses._scores import distance_logits, squared_distances
+from fal_jax.losses._classification import focal_of_log_odds, true_class_log_odds
+from fal_jax.losses._reduce import batch_mean, checked_batch, class_means
+from fal_jax.losses._scores import (
+    of_class,
+    out_of_range_nan,
+    squared_distances,
+    two_class_scores,
+)
 
 
 def class_mean_distance(
@@ -59,11 +64,11 @@ def class_mean_distance(
     """
     if over not in ("present", "all"):
         raise ValueError(f'over must be "present" or "all", got {over!r}.')
-    distances, labels, where = _checked_batch(distances, labels, where)
-    means, counts = class_means(distances, labels, where, axis_name)
-    present = jnp.sum(counts > 0, dtype=means.dtype)
-    divisor = jnp.maximum(present, 1) if over == "present" else distances.shape[-1]
-    return jnp.sum(means) / divisor
+    distances, labels, where = checked_batch(distances, labels, where)
+    means, counts = class_means(
+        _own(distances, labels), labels, distances.shape[-1], where, axis_name
+    )
+    return jnp.sum(means) / (len(means) if over == "all" else _present(counts))
 
 
 def fal_loss(
@@ -108,12 +113,10 @@ def fal_loss(
       >>> fal_loss([[0.0, 1.0], [1.0, 0.0]], [0, 1], margin=0.5, gamma=0.0, beta=0.1).round(4)
       Array(0.4741, dtype=float32)
     """
-    distances, labels, where = _checked_batch(distances, labels, where)
-    logits = distance_logits(distances, labels, margin=margin)
-    focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
-    pull = class_mean_distance(distances, labels, where=where, axis_name=axis_name)
-    beta = _checks.number("beta", beta, distances.dtype)
-    return batch_mean(focal, where, axis_name) + beta * pull
+    distances, labels, where = checked_batch(distances, labels, where)
+    log_odds = true_class_log_odds(-distances, labels)
+    scores = log_odds, _own(distances, labels), labels, where
+    return _fal(scores, distances.shape[-1], margin, gamma, alpha, beta, axis_name)
 
 
 def fal_loss_from_features(
@@ -160,91 +163,44 @@ def fal_loss_from_features(
     features, anchors = _checks.features_and_anchors(features, anchors)
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
-    return fal_loss(
-        squared_distances(features, anchors),
-        labels,
-        margin=margin,
-        gamma=gamma,
-        alpha=alpha,
-        beta=beta,
-        where=valid,
-        axis_name=axis_name,
-    )
+    labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
+    if len(anchors) == 2:
+        log_odds, own = two_class_scores(features, labels, anchors)
+    else:
+        distances = squared_distances(features, anchors)
+        log_odds, own = true_class_log_odds(-distances, labels), _own(distances, labels)
+    scores = log_odds, own, labels, valid
+    return _fal(scores, len(anchors), margin, gamma, alpha, beta, axis_name)
 
 
-def lgm_loss(
-    distances: ArrayLike,
-    labels: ArrayLike,
-    *,
-    log_det: ArrayLike | None = None,
-    log_prior: ArrayLike | None = None,
-    margin: ArrayLike = 0.1,
-    likelihood_weight: ArrayLike = 0.01,
-    gamma: ArrayLike = 0.0,
-    alpha: ArrayLike | None = None,
-    where: ArrayLike | None = None,
-    axis_name: Hashable | None = None,
+def _fal(
+    scores: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
+    num_classes: int,
+    margin: ArrayLike,
+    gamma: ArrayLike,
+    alpha: ArrayLike | None,
+    beta: ArrayLike,
+    axis_name: Hashable | None,
 ) -> jax.Array:
-    """Large-margin Gaussian mixture loss; with gamma above 0, the paper's FL+LGM.
+    """FAL of the log-odds of the true class without its margin, its distance, labels and mask."""
+    log_odds, own, labels, where = scores
+    margin = _checks.class_vector(
+        "margin", margin, num_classes, own.dtype, minimum=0.0, scalar=True
+    )
+    log_odds = log_odds - (of_class(margin, labels) if margin.ndim else margin)
+    log_odds = log_odds + out_of_range_nan(labels, num_classes, own.dtype)
+    focal = focal_of_log_odds(log_odds, labels, num_classes, gamma=gamma, alpha=alpha)
+    means, counts = class_means(own, labels, num_classes, where, axis_name)
+    beta = _checks.number("beta", beta, own.dtype)
+    return batch_mean(focal, where, axis_name) + beta * jnp.sum(means) / _present(counts)
 
-    Logits `-d_k - log_det_k / 2 + log_prior_k`, with `(1 + margin) d_y` for the true class; plus
-    `likelihood_weight` times the mean of `d_y + log_det_y / 2`.
 
-    Args:
-      distances: `[..., classes]`, floating, at least 0: HALF squared Mahalanobis distances, as
-        `half_mahalanobis` gives them.
-      labels: `[...]`, integer in `[0, classes)`.
-      log_det: `[classes]`, log-determinants of the covariances; None for the identity's 0.
-      log_prior: `[classes]`, log-probabilities of the classes; None for equal ones.
-      margin: scalar, at least 0, a multiple of the true distance.
-      likelihood_weight: scalar, at least 0, lambda of Eq. 6.
-      gamma: scalar, at least 0, the focal exponent; 0 is Eq. 4.
-      alpha: None, `[classes]`, or with 2 classes a scalar; see `softmax_focal_loss`.
-      where: `[...]`, bool, the valid examples; None for all.
-      axis_name: the mapped axis that the batch is split over, or None.
-
-    Returns:
-      A scalar in `promote_types(dtype, float32)`: 0 where no example is valid, NaN for an
-      out-of-range label of a valid example. No gradient is stopped. Below 0 only through log_det.
-
-    Raises:
-      ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if distances are not floating, labels not integer or where not bool.
-
-    References:
-      Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification,
-      CVPR 2018; Eq. 2 to 6 in Baloch et al., 2019. Both terms are means; constants are dropped.
-
-    Example:
-      >>> lgm_loss([[0.0, 2.0], [3.0, 1.0]], [0, 1], margin=0.0).round(4)
-      Array(0.1319, dtype=float32)
-    """
-    distances, labels, where = _checked_batch(distances, labels, where)
-    half_log_det = _class_row("log_det", log_det, distances) / 2
-    margin = _checks.number("margin", margin, distances.dtype)
+def _own(distances: jax.Array, labels: jax.Array) -> jax.Array:
+    """The distance of each example to its own anchor, `[...]`."""
     is_true = jax.nn.one_hot(labels, distances.shape[-1], dtype=bool)
-    enlarged = jnp.where(is_true, (1 + margin) * distances, distances)
-    logits = -enlarged - half_log_det + _class_row("log_prior", log_prior, distances)
-    focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
-    negative_log_likelihood = jnp.sum(distances + half_log_det, axis=-1, where=is_true)
-    weight = _checks.number("likelihood_weight", likelihood_weight, distances.dtype)
-    return batch_mean(focal + weight * negative_log_likelihood, where, axis_name)
+    return jnp.sum(distances, axis=-1, where=is_true)
 
 
-def _checked_batch(
-    distances: ArrayLike, labels: ArrayLike, where: ArrayLike | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """The checked arguments, with harmless values where an example is not valid."""
-    distances = _checks.scores("distances", distances)
-    batch_shape = distances.shape[:-1]
-    labels = _checks.labels(labels, batch_shape, of="distances")
-    valid = _checks.mask(where, batch_shape)
-    return jnp.where(valid[..., None], distances, 0), jnp.where(valid, labels, 0), valid
-
-
-def _class_row(name: str, value: ArrayLike | None, distances: jax.Array) -> jax.Array:
-    """`[..., classes]` of one number a class, zeros for None, of the rank of distances."""
-    num_classes = distances.shape[-1]
-    vector = jnp.zeros(num_classes) if value is None else value
-    vector = _checks.class_vector(name, vector, num_classes, distances.dtype)
-    return jax.lax.broadcast_to_rank(vector, distances.ndim)
+def _present(counts: jax.Array) -> jax.Array:
+    """The number of classes with examples, at least 1."""
+    return jnp.maximum(jnp.sum(counts > 0, dtype=counts.dtype), 1)

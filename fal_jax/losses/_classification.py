@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._scores import out_of_range_nan
+from fal_jax.losses._scores import of_class, out_of_range_nan
 
 
 def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> jax.Array:
@@ -36,7 +36,7 @@ def softmax_cross_entropy(logits: ArrayLike, labels: ArrayLike) -> jax.Array:
       Array([6.9315e-01, 5.0000e-05], dtype=float32)
     """
     logits, labels = _check(logits, labels)
-    return _focal(_true_class_log_odds(logits, labels), 0.0)
+    return _focal(true_class_log_odds(logits, labels), 0.0)
 
 
 def softmax_focal_loss(
@@ -71,8 +71,8 @@ def softmax_focal_loss(
       Array([0.34657, 0.     ], dtype=float32)
     """
     logits, labels = _check(logits, labels)
-    loss = _focal(_true_class_log_odds(logits, labels), gamma)
-    return loss if alpha is None else loss * _class_weight(alpha, labels, logits)
+    log_odds = true_class_log_odds(logits, labels)
+    return focal_of_log_odds(log_odds, labels, logits.shape[-1], gamma=gamma, alpha=alpha)
 
 
 def sigmoid_focal_loss(
@@ -130,7 +130,7 @@ def _check(logits: ArrayLike, labels: ArrayLike) -> tuple[jax.Array, jax.Array]:
     return logits, _checks.labels(labels, logits.shape[:-1], of="logits")
 
 
-def _true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
+def true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """`log p_y - log(1 - p_y)`, `[...]`; NaN, with its gradient, for an out-of-range label."""
     num_classes = logits.shape[-1]
     if num_classes == 2:  # closed form: no exponential, no reduction
@@ -143,6 +143,19 @@ def _true_class_log_odds(logits: jax.Array, labels: jax.Array) -> jax.Array:
         # Differences first: large logits that differ little keep their digits.
         log_odds = -jax.nn.logsumexp(logits - true, axis=-1, where=~is_true)
     return log_odds + out_of_range_nan(labels, num_classes, logits.dtype)
+
+
+def focal_of_log_odds(
+    log_odds: jax.Array,
+    labels: jax.Array,
+    num_classes: int,
+    *,
+    gamma: ArrayLike,
+    alpha: ArrayLike | None,
+) -> jax.Array:
+    """`softmax_focal_loss`, `[...]`, of the log-odds `[...]` of the true class."""
+    loss = _focal(log_odds, gamma)
+    return loss if alpha is None else loss * _class_weight(alpha, labels, num_classes, loss.dtype)
 
 
 def _focal(log_odds: jax.Array, gamma: ArrayLike) -> jax.Array:
@@ -183,18 +196,17 @@ def _parts(log_odds: jax.Array) -> tuple[jax.Array, ...]:
     return surprisal, of_others, odds_against, odds_for, 1 + small
 
 
-def _class_weight(alpha: ArrayLike, labels: jax.Array, logits: jax.Array) -> jax.Array:
+def _class_weight(
+    alpha: ArrayLike, labels: jax.Array, num_classes: int, dtype: jnp.dtype
+) -> jax.Array:
     """`alpha_y`, `[...]`."""
-    num_classes = logits.shape[-1]
     if jnp.asarray(alpha).ndim == 0:
         if num_classes != 2:
             raise ValueError(
                 f"alpha must be of shape ({num_classes},), one weight a class, got a "
                 "scalar, which has a meaning with 2 classes only."
             )
-        alpha = _checks.number("alpha", alpha, logits.dtype, maximum=1.0)
+        alpha = _checks.number("alpha", alpha, dtype, maximum=1.0)
         return jnp.where(labels == 1, alpha, 1 - alpha)
-    alpha = _checks.class_vector("alpha", alpha, num_classes, logits.dtype, minimum=0.0)
-    is_true = jax.nn.one_hot(labels, num_classes, dtype=bool)
-    # Not alpha[labels]: a gather fails on labels that are sharded over an explicit mesh.
-    return jnp.sum(jax.lax.broadcast_to_rank(alpha, logits.ndim), axis=-1, where=is_true)
+    alpha = _checks.class_vector("alpha", alpha, num_classes, dtype, minimum=0.0)
+    return of_class(alpha, labels)

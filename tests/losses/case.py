@@ -113,6 +113,7 @@ class Case:
         arrays = self.draw()
         if self.first == "features":  # anchor 0 twice, so that a row can lie on two at once
             corners = np.array([[0.0, 0.0], [0.0, 0.0], [100.0, 0.0], [0.0, 1.0]])
+            corners = corners[1:3] if self.classes == 2 else corners
             arrays |= {name: corners for name in arrays if AXES[name] == "classes dim"}
             rows = np.array([[0.0, 0.0], [100.0, 0.0], [50.0, 0.0], [0.0, 0.5], [-60.0, 80.0]])
             if "log_variances" in arrays:

@@ -58,6 +58,18 @@ CASES = [
         options={"margin": _PER_CLASS, "gamma": 1.7, "alpha": 2 * _PER_CLASS, "beta": 0.3},
         variants=({"margin": 0.7, "gamma": 0.0, "alpha": None}, {"gamma": 0.5}, {"beta": 0.0}),
     ),
+    Case(  # two classes have a form of their own
+        losses.fal_loss_from_features,
+        returns="",
+        options={"margin": 0.7, "gamma": 1.7, "alpha": 0.2, "beta": 0.3},
+        variants=(
+            {"gamma": 0.0, "alpha": None},
+            {"gamma": 0.5, "margin": np.array([0.2, 0.9]), "alpha": np.array([0.3, 1.2])},
+            {"beta": 0.0},
+        ),
+        classes=2,
+        permutable=False,
+    ),
     Case(
         losses.lgm_loss,
         returns="",
