@@ -157,6 +157,19 @@ def many_rows(record: dict) -> str:
     return markdown(["models", "rows", "seconds an epoch", "M model-samples/s", "peak GiB"], rows)
 
 
+def loading(record: dict) -> str:
+    """Seconds and memory of the first load and the next."""
+    rows = [
+        [
+            f"{record['rows']:,} rows, {record['file_mib']:,} MiB, {name}",
+            f"{run['seconds']:.2f}",
+            f"{run['added_memory_gib']:.2f}",
+        ]
+        for name, run in record["runs"].items()
+    ]
+    return markdown(["", "seconds", "GiB added"], rows)
+
+
 def page(folder: pathlib.Path = RESULTS) -> str:
     """All records of a folder, as one Markdown page, but those that experiments.report draws."""
     parts = ["# Results\n\nMade by `python -m experiments.tables` from the records beside it."]
@@ -184,12 +197,14 @@ _NOTES = {
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
     "benchmark_folds": "FAML, each round in a new process: median (lowest to highest).",
+    "benchmark_loading": "A generated file with the columns of ccFraud.csv.",
     "benchmark_rows": "Generated rows of 30 columns, in a process for each number of models.",
 }
 _DRAWN = {
     "ablation": ablation,
     "benchmark_sweep": benchmark,
     "benchmark_folds": folds,
+    "benchmark_loading": loading,
     "benchmark_rows": many_rows,
 }
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import folds, rows, sweep
+from experiments.benchmarks import folds, loading, rows, sweep
 
 pytestmark = pytest.mark.usefixtures("isolated")
 
@@ -42,6 +42,14 @@ def test_rows(tmp_path):
         samples = 5000 * run["models"]
         assert run["epoch_seconds"] == round(samples / run["samples_per_second"], 2)
     assert len(tables.many_rows(record).splitlines()) == 4
+
+
+def test_loading(tmp_path):
+    record = call(loading, "--rows", 3000, "--out", tmp_path)
+    assert set(record["runs"]) == {"parsed", "cached"}
+    assert record["runs"]["cached"]["seconds"] < record["runs"]["parsed"]["seconds"]
+    assert all(run["peak_memory_gib"] > 0.05 for run in record["runs"].values())
+    assert tables.loading(record).count("3,000 rows") == 2
 
 
 def test_sweep(tmp_path, monkeypatch):

@@ -1,0 +1,110 @@
+"""How long ten million rows of a csv file take to load, and how much memory; then from the cache.
+
+    python -m experiments.benchmarks.loading
+    python -m experiments.benchmarks.loading --rows 100000
+
+A file with the columns of ccFraud.csv is generated, then loaded twice, each time in a process of
+its own: parsed, checked and written to an empty cache, and memory-mapped from there. What the
+loader adds to the memory of a process that has loaded a hundred rows is told.
+"""
+
+import argparse
+import os
+import pathlib
+import resource
+import tempfile
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from experiments import records
+from experiments.benchmarks.folds import in_a_new_process
+from experiments.fraud import positive
+from fal_jax import data
+
+_COLUMNS = {  # by name, the lowest and the highest value
+    "gender": (1, 2),
+    "state": (1, 51),
+    "cardholder": (1, 2),
+    "balance": (0, 40_000),
+    "numTrans": (0, 100),
+    "numIntlTrans": (0, 60),
+    "creditLine": (1, 75),
+}
+_ROWS_AT_ONCE = 500_000
+
+
+def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
+    """Generates the file and loads it twice; returns the path of the record."""
+    options, console = parse(arguments), Console()
+    with tempfile.TemporaryDirectory() as folder:
+        small, large = (pathlib.Path(folder) / name for name in ("small", "large"))
+        generate(small / "ccFraud.csv", 100)
+        generate(large / "ccFraud.csv", options.rows)
+        size = (large / "ccFraud.csv").stat().st_size
+        cache = pathlib.Path(folder) / "cache"
+        bare = in_a_new_process(measure, small, cache)["peak_memory_gib"]
+        found = {name: in_a_new_process(measure, large, cache) for name in ("parsed", "cached")}
+    for name, run in found.items():
+        run["added_memory_gib"] = round(run["peak_memory_gib"] - bare, 2)
+        console.print(f"{name}: {run['seconds']:.1f} s, {run['added_memory_gib']:.2f} GiB more")
+    record = {
+        "experiment": "benchmark_loading",
+        "rows": options.rows,
+        "file_mib": round(size / 2**20),
+        "seconds": round(sum(run["seconds"] for run in found.values()), 1),
+        "environment": records.environment(),
+        "runs": found,
+    }
+    path = options.out / "benchmark_loading.json"
+    records.write_json(path, record)
+    console.print(f"Record: {path}")
+    return path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m experiments.benchmarks.loading",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--rows", type=positive, default=10_000_000, help="of the file (default: 10,000,000)"
+    )
+    parser.add_argument(
+        "--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs"
+    )
+    return parser.parse_args(arguments)
+
+
+def generate(file: pathlib.Path, rows: int) -> None:
+    """Writes a file with the columns of ccFraud.csv and whole numbers in them."""
+    rng = np.random.default_rng(0)
+    file.parent.mkdir(parents=True)
+    with file.open("w") as stream:
+        stream.write(",".join(["custID", *_COLUMNS, "fraudRisk"]) + "\n")
+        for start in range(0, rows, _ROWS_AT_ONCE):
+            number = min(_ROWS_AT_ONCE, rows - start)
+            columns = [np.arange(start, start + number)]
+            columns += [rng.integers(low, high + 1, number) for low, high in _COLUMNS.values()]
+            columns += [rng.random(number) < 0.06]
+            np.savetxt(stream, np.column_stack(columns), fmt="%d", delimiter=",")
+
+
+def measure(folder: pathlib.Path, cache: pathlib.Path) -> dict[str, Any]:
+    """Loads the file of a folder; returns the time and the process's peak of memory."""
+    os.environ["FAL_JAX_CACHE"] = str(cache)
+    started = time.perf_counter()
+    table = data.load_table("CCFraud", data_dir=folder, allow_partial=True)
+    seconds = time.perf_counter() - started
+    assert isinstance(table.features, np.memmap)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return {"seconds": round(seconds, 2), "peak_memory_gib": round(peak / 2**20, 3)}
+
+
+if __name__ == "__main__":
+    main()
