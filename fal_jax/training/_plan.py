@@ -7,6 +7,9 @@ import jax
 import numpy as np
 
 _ROWS_A_STEP = {"cpu": 16384, "gpu": 1 << 20}  # models x batch on a device, what fits its caches
+# The models of one problem share its first product; those of several are batches of products,
+# which XLA has no fast path for on a CPU.
+_PROBLEMS_A_DEVICE = {"cpu": 1}
 
 
 class Plan(NamedTuple):
@@ -23,18 +26,22 @@ def make_plan(num_problems: int, num_trials: int, batch_size: int, models: int |
     if models is not None and models < 1:
         raise ValueError(f"models_per_program must be at least 1, got {models}.")
     devices = min(jax.device_count(), max(num_problems, num_trials))  # no device for filling
-    per_step = _ROWS_A_STEP.get(jax.default_backend(), _ROWS_A_STEP["gpu"])
+    backend = jax.default_backend()
+    per_step = _ROWS_A_STEP.get(backend, _ROWS_A_STEP["gpu"])
     models = models or max(1, per_step // batch_size) * devices
+    most = devices * _PROBLEMS_A_DEVICE.get(backend, num_problems)
 
     def even(number: int, most: int, multiple: int) -> int:
         size = -(-number // -(-number // max(1, most)))
         return -(-size // multiple) * multiple
 
-    if num_trials >= devices:
-        trials = even(num_trials, models, devices)
-        return Plan(even(num_problems, models // trials, 1), trials, "trials", devices)
-    problems = even(num_problems, models // num_trials, devices)
-    return Plan(problems, num_trials, "problems", devices)
+    if num_problems >= devices:
+        trials = even(num_trials, models // devices, 1)
+        problems = even(num_problems, min(most, models // trials), devices)
+        return Plan(problems, trials, "problems", devices)
+    trials = even(num_trials, models, devices)
+    problems = even(num_problems, min(most // devices, models // trials), 1)
+    return Plan(problems, trials, "trials", devices)
 
 
 def parts(number: int, size: int) -> Iterator[tuple[np.ndarray, int]]:

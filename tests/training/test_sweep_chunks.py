@@ -66,7 +66,7 @@ def test_devices_do_not_change_the_models(monkeypatch):
 def test_no_device_works_on_filling_alone():
     build = sweeps.builder("CE")
     one = sweeps.run(build, {n: v[:1, :1] for n, v in SETTINGS.items()}, PROBLEMS[:1])
-    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, "trials", 1)
+    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, "problems", 1)
     assert _plan.make_plan(3, 1, 8, None) == _plan.Plan(3, 1, "problems", 3)
     every = run_ce(SETTINGS, PROBLEMS)
     close(one.test_logits[0], every.test_logits[0][:1])
@@ -127,14 +127,20 @@ class Lazy(Sequence):
         return problem
 
 
-def test_problems_are_asked_for_once_and_a_chunk_at_a_time():
+@pytest.mark.parametrize(
+    ("a_device", "expected"),
+    [({"cpu": 1}, [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]), ({}, [2, 2, 4, 4, 5, 5])],
+    ids=["one a device", "several"],
+)
+def test_problems_are_asked_for_once_and_a_chunk_at_a_time(monkeypatch, a_device, expected):
+    monkeypatch.setattr(_plan, "_PROBLEMS_A_DEVICE", a_device)
     lazy, events = Lazy(5), []
     settings = sweeps.make_settings("CE", 5, 8)
     capacity = training.Capacity(40, 24, 7)
     options = {"capacity": capacity, "models_per_program": 16, "num_epochs": 2}
     sweep = run_ce(settings, lazy, on_epoch=lambda *_: events.append(len(lazy.asked)), **options)
     assert lazy.asked == [0, 1, 2, 3, 4]
-    assert events == [2, 2, 4, 4, 5, 5]
+    assert events == expected
     assert max(lazy.alive) <= 2
     listed = run_ce(settings, [sweeps.make_problem(i) for i in range(5)], **options)
     chex.assert_trees_all_equal(sweep, listed)
