@@ -8,7 +8,7 @@ import argparse
 import pathlib
 from collections.abc import Sequence
 
-from experiments import audit, figures, paper, rankings, records, study, tables
+from experiments import audit, figures, paper, preset, rankings, records, study, tables
 from experiments.study import Group, Record, Records
 
 REACHED, DOUBTFUL = "✓", "†"
@@ -73,6 +73,11 @@ def page(found: Records) -> str:
             results(study.group(found, protocol, budget)),
         )
     ]
+    for protocol in study.PROTOCOLS:
+        parts += [
+            f"## The preset: {study.PROTOCOLS[protocol]}, equal budgets",
+            preset.section(study.group(found, protocol, "equal")),
+        ]
     for protocol, budget in study.SETTINGS:
         parts += [
             f"## Who beats whom: {study.PROTOCOLS[protocol]}, {study.BUDGETS[budget]}",
