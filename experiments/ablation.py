@@ -19,8 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-from experiments import records, runs, tables, tasks
-from experiments.fraud import positive, use_all_cores
+from experiments import command, records, runs, tables, tasks
 from experiments.parts import Parts
 from experiments.tasks import Task
 from experiments.variants import QUESTIONS, WIDTHS, variants
@@ -35,20 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.ablation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.ablation", __doc__)
     add = parser.add_argument
     add("--dataset", nargs="+", choices=data.TABLES, default=["SatImage"], metavar="NAME",
         help=f"of {', '.join(data.TABLES)} (default: SatImage)")  # fmt: skip
     add("--data-dir", type=pathlib.Path, help="where the data files are (default: FAL_JAX_DATA)")
     add("--only", nargs="+", choices=QUESTIONS, default=QUESTIONS, metavar="QUESTION",
         help=f"of {', '.join(QUESTIONS)}; methods always is (default: all)")  # fmt: skip
-    add("--seeds", type=positive, default=5, help="default: 5")
-    add("--epochs", type=positive, default=50, help="default: 50")
-    add("--trials", type=positive, default=16, help="default: 16")
+    add("--seeds", type=command.positive, default=5, help="default: 5")
+    add("--epochs", type=command.positive, default=50, help="default: 50")
+    add("--trials", type=command.positive, default=16, help="default: 16")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)
 
@@ -113,5 +108,5 @@ def dropped(run: runs.Run) -> runs.Run:
 
 
 if __name__ == "__main__":
-    use_all_cores()
+    command.use_all_cores()
     main()

@@ -14,18 +14,16 @@ A run that was killed goes on where it was when it is called again.
 """
 
 import argparse
-import os
 import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import jax
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from experiments import figures, records, runs, study, tables, tasks
+from experiments import command, figures, records, runs, study, tables, tasks
 from experiments.parts import Parts
 from experiments.recording import ALL, describe, earlier, gathered
 from fal_jax import data
@@ -51,11 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.fraud",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.fraud", __doc__)
     add = parser.add_argument
     add("--dataset", nargs="+", choices=(*data.TABLES, "all"), default=["SatImage"],
         metavar="NAME", help=f"of {', '.join(data.TABLES)}, or all that are found")  # fmt: skip
@@ -66,27 +60,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--budget", choices=BUDGETS, default="equal", help="default: equal")
     add("--methods", nargs="+", choices=ALL, default=list(ALL), metavar="METHOD",
         help=f"which to compare, of: {', '.join(ALL)} (default: all)")  # fmt: skip
-    add("--seeds", type=positive, default=10, help="holdouts (default: 10)")
-    add("--folds", type=several, default=10, help="of nested-cv (default: 10)")
-    add("--epochs", type=positive, default=50, help="default: 50")
-    add("--trials", type=positive, default=16, help="settings a method (default: 16)")
+    add("--seeds", type=command.positive, default=10, help="holdouts (default: 10)")
+    add("--folds", type=command.several, default=10, help="of nested-cv (default: 10)")
+    add("--epochs", type=command.positive, default=50, help="default: 50")
+    add("--trials", type=command.positive, default=16, help="settings a method (default: 16)")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"),
         help="folder for the record and the figure (default: runs)")  # fmt: skip
     add("--name", help="of the record and the figure (default: by data, protocol and budget)")
     return parser.parse_args(arguments)
-
-
-def positive(text: str, minimum: int = 1) -> int:
-    """A whole number of at least 1, from the command line."""
-    number = int(text)
-    if number < minimum:
-        raise argparse.ArgumentTypeError(f"must be at least {minimum}, got {number}")
-    return number
-
-
-def several(text: str) -> int:
-    """A whole number of at least 2, from the command line."""
-    return positive(text, minimum=2)
 
 
 def run_table(name: str, options: argparse.Namespace, console: Console) -> pathlib.Path:
@@ -206,11 +187,6 @@ def report(record: dict[str, Any], console: Console) -> None:
         )
 
 
-def use_all_cores() -> None:
-    """Makes each CPU core a device, if JAX has not started: models are split over them."""
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-
-
 if __name__ == "__main__":
-    use_all_cores()
+    command.use_all_cores()
     main()

@@ -4,11 +4,10 @@ Our Tables 1 to 3 beside the paper's, who beats whom, and what of the paper's cl
 of the records in the folder, with the figures that it shows and a page of all differences.
 """
 
-import argparse
 import pathlib
 from collections.abc import Sequence
 
-from experiments import audit, figures, paper, preset, rankings, records, study, tables
+from experiments import audit, command, figures, paper, preset, rankings, records, study, tables
 from experiments.study import Group, Record, Records
 
 REACHED, DOUBTFUL = "✓", "†"
@@ -34,11 +33,7 @@ Made by `python -m experiments.report`. Mean difference over seeds or folds ± i
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Writes the report, its figures and its second page; returns the report's path."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.report", __doc__)
     parser.add_argument("--folder", type=pathlib.Path, default=tables.RESULTS,
                         help="of the records, and for the report (default: results)")  # fmt: skip
     folder = parser.parse_args(arguments).folder

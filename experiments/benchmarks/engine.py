@@ -9,7 +9,6 @@ spared: the metric of every model on a fifth as many validation rows, and keepin
 The first epoch, which compiles, and the last, which ends by scoring all rows, are left out.
 """
 
-import argparse
 import functools
 import itertools
 import json
@@ -23,8 +22,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from experiments import command
 from experiments.benchmarks import task
-from experiments.fraud import positive, use_all_cores
 from fal_jax import training
 from fal_jax.estimators import METHODS, draw_settings
 
@@ -76,16 +75,16 @@ def measure(method: str, models: int, batch_size: int, rows: int, epochs: int) -
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Prints one measurement."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.engine",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.engine", __doc__)
     parser.add_argument("--method", choices=METHODS, default="CE", help="default: CE")
-    parser.add_argument("--models", type=positive, default=64, help="default: 64")
-    parser.add_argument("--batch-size", type=positive, default=1024, help="default: 1024")
-    parser.add_argument("--rows", type=positive, default=task.ROWS, help=f"default: {task.ROWS}")
-    parser.add_argument("--epochs", type=positive, default=6, help="at least 3 (default: 6)")
+    parser.add_argument("--models", type=command.positive, default=64, help="default: 64")
+    parser.add_argument("--batch-size", type=command.positive, default=1024, help="default: 1024")
+    parser.add_argument(
+        "--rows", type=command.positive, default=task.ROWS, help=f"default: {task.ROWS}"
+    )
+    parser.add_argument(
+        "--epochs", type=command.positive, default=6, help="at least 3 (default: 6)"
+    )
     options = parser.parse_args(arguments)
     if options.epochs < 3:
         parser.error("argument --epochs: the first and the last are left out, so 3 at least")
@@ -96,5 +95,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    use_all_cores()
+    command.use_all_cores()
     main()

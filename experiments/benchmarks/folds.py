@@ -9,8 +9,6 @@ start of Python nor the reading of the table.
 """
 
 import argparse
-import concurrent.futures
-import multiprocessing
 import pathlib
 import resource
 import statistics
@@ -21,8 +19,7 @@ from typing import Any
 import jax
 from rich.console import Console
 
-from experiments import records, runs, tasks
-from experiments.fraud import positive, several, use_all_cores
+from experiments import command, records, runs, tasks
 from fal_jax import data
 from fal_jax.estimators import METHODS
 
@@ -36,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     rounds = []
     for number in range(options.rounds):
         for name in options.dataset:
-            found = in_a_new_process(measure, name, options.data_dir, options.folds, protocol)
+            found = command.in_a_new_process(
+                measure, name, options.data_dir, options.folds, protocol
+            )
             rounds.append({"round": number, "dataset": name, **found})
             console.print(report(rounds[-1]))
     record = {
@@ -58,35 +57,24 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.folds",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.folds", __doc__)
     add = parser.add_argument
     add("--dataset", nargs="+", choices=data.TABLES, default=["SatImage"], metavar="NAME",
         help=f"of {', '.join(data.TABLES)} (default: SatImage)")  # fmt: skip
     add("--data-dir", type=pathlib.Path, help="where the data files are (default: FAL_JAX_DATA)")
-    add("--rounds", type=positive, default=3, help="default: 3")
-    add("--folds", type=several, default=10, help="default: 10")
-    add("--trials", type=positive, default=24, help="settings (default: 24)")
-    add("--epochs", type=positive, default=50, help="default: 50")
+    add("--rounds", type=command.positive, default=3, help="default: 3")
+    add("--folds", type=command.several, default=10, help="default: 10")
+    add("--trials", type=command.positive, default=24, help="settings (default: 24)")
+    add("--epochs", type=command.positive, default=50, help="default: 50")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)
-
-
-def in_a_new_process(function, *arguments) -> dict[str, Any]:
-    """What a function returns that is called in a process of its own, where nothing is compiled."""
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def measure(
     name: str, data_dir: pathlib.Path | None, num_folds: int, protocol: runs.Protocol
 ) -> dict[str, Any]:
     """Trains all models on a data set; returns the time it took, and that of the compiler."""
-    use_all_cores()
+    command.use_all_cores()
     compiled = []
 
     def on_event(event: str, duration_secs: float, **_) -> None:

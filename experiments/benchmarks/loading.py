@@ -20,9 +20,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from experiments import records
-from experiments.benchmarks.folds import in_a_new_process
-from experiments.fraud import positive
+from experiments import command, records
 from fal_jax import data
 
 _COLUMNS = {  # by name, the lowest and the highest value
@@ -46,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         generate(large / "ccFraud.csv", options.rows)
         size = (large / "ccFraud.csv").stat().st_size
         cache = pathlib.Path(folder) / "cache"
-        bare = in_a_new_process(measure, small, cache)["peak_memory_gib"]
-        found = {name: in_a_new_process(measure, large, cache) for name in ("parsed", "cached")}
+        bare = command.in_a_new_process(measure, small, cache)["peak_memory_gib"]
+        found = {
+            name: command.in_a_new_process(measure, large, cache) for name in ("parsed", "cached")
+        }
     for name, run in found.items():
         run["added_memory_gib"] = round(run["peak_memory_gib"] - bare, 2)
         console.print(f"{name}: {run['seconds']:.1f} s, {run['added_memory_gib']:.2f} GiB more")
@@ -67,13 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.loading",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.loading", __doc__)
     parser.add_argument(
-        "--rows", type=positive, default=10_000_000, help="of the file (default: 10,000,000)"
+        "--rows",
+        type=command.positive,
+        default=10_000_000,
+        help="of the file (default: 10,000,000)",
     )
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs"

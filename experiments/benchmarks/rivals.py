@@ -9,19 +9,17 @@ epoch. The rivals' time holds no validation, no start-up and no compilation: a f
 warms up. The CPU's threads are as OMP_NUM_THREADS and NPROC (for JAX) say; `measure` sets both.
 """
 
-import argparse
 import importlib.metadata
 import json
 import os
-import pathlib
 import pkgutil
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from experiments import command
 from experiments.benchmarks import task
 
 
@@ -47,7 +45,6 @@ RIVALS = {
     "keras": Rival(f"{_PACKAGE}.keras_rival:fit", "keras"),
     "sklearn": Rival(f"{_PACKAGE}.sklearn_rival:mlp_classifier", "scikit-learn"),
 }
-_ROOT = pathlib.Path(__file__).parents[2]
 _ADVICE = 'Install the rivals: pip install "fal-jax[benchmarks]".'
 
 
@@ -95,10 +92,12 @@ def measure(
         raise RuntimeError(f"{name} needs {RIVALS[name].distribution}. {_ADVICE}")
     counts = {1, os.cpu_count() or 1} if threads is None else {threads}
     options = {"batch-size": batch_size, "seconds": seconds, "repeats": repeats, "rows": rows}
-    command = [sys.executable, "-m", f"{_PACKAGE}.rivals", name]
-    command += [f"--{option}={value}" for option, value in options.items()]
-    lines = [_output(command, count) for count in sorted(counts)]
-    return max(map(json.loads, lines), key=lambda result: result["samples_per_second"])
+    flags = [f"--{option}={value}" for option, value in options.items()]
+    found = [
+        command.printed(f"{_PACKAGE}.rivals", name, *flags, OMP_NUM_THREADS=count, NPROC=count)
+        for count in map(str, sorted(counts))
+    ]
+    return max(found, key=lambda result: result["samples_per_second"])
 
 
 def run(name: str, batch_size: int, *, seconds: float, repeats: int, rows: int) -> dict[str, Any]:
@@ -143,11 +142,7 @@ def run(name: str, batch_size: int, *, seconds: float, repeats: int, rows: int) 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one rival and prints its result."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.rivals",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.rivals", __doc__)
     parser.add_argument("rival", choices=RIVALS)
     parser.add_argument("--batch-size", type=int, required=True, help="rows a step")
     parser.add_argument("--seconds", type=float, default=1.0, help="a slot of time (default: 1)")
@@ -163,15 +158,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows=options.rows,
     )  # fmt: skip
     sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
-
-
-def _output(command: Sequence[str], threads: int) -> str:
-    """The last line that a command prints, run with so many threads."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "NPROC": str(threads)}
-    done = subprocess.run(command, cwd=_ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
-    return done.stdout.splitlines()[-1]
 
 
 if __name__ == "__main__":

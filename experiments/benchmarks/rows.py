@@ -13,10 +13,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from experiments import records
+from experiments import command, records
 from experiments.benchmarks import engine
-from experiments.benchmarks.folds import in_a_new_process
-from experiments.fraud import positive, use_all_cores
 
 EPOCHS = 4  # the first compiles and the last ends with scores: those between are timed
 
@@ -26,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     options, console = parse(arguments), Console()
     found = []
     for models in options.models:
-        run = in_a_new_process(measure, models, options.batch_size, options.rows)
+        run = command.in_a_new_process(measure, models, options.batch_size, options.rows)
         seconds = models * options.rows / run["samples_per_second"]
         found.append(run | {"epoch_seconds": round(seconds, 2)})
         console.print(f"{models} models: {seconds:.1f} s an epoch, {run['peak_memory_gib']} GiB")
@@ -44,23 +42,19 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.rows",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.rows", __doc__)
     add = parser.add_argument
-    add("--rows", type=positive, default=10_000_000, help="default: 10,000,000")
-    add("--models", type=positive, nargs="+", default=[1, 32], metavar="NUMBER",
+    add("--rows", type=command.positive, default=10_000_000, help="default: 10,000,000")
+    add("--models", type=command.positive, nargs="+", default=[1, 32], metavar="NUMBER",
         help="that train side by side (default: 1 and 32)")  # fmt: skip
-    add("--batch-size", type=positive, default=1024, help="default: 1024")
+    add("--batch-size", type=command.positive, default=1024, help="default: 1024")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)
 
 
 def measure(models: int, batch_size: int, rows: int) -> dict:
     """`engine.measure` of cross-entropy, on all cores."""
-    use_all_cores()
+    command.use_all_cores()
     return engine.measure("CE", models, batch_size, rows, EPOCHS)
 
 

@@ -10,11 +10,8 @@ is charged for validation and for keeping the best weights, the rivals are not.
 """
 
 import argparse
-import json
 import pathlib
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,9 +19,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from experiments import records
+from experiments import command, records
 from experiments.benchmarks import rivals, task
-from experiments.fraud import positive
 
 ENGINES = {
     "64 models, CE": ("--models=64",),
@@ -64,17 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m experiments.benchmarks.sweep",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command.parser("experiments.benchmarks.sweep", __doc__)
     add = parser.add_argument
-    add("--rounds", type=positive, default=3, help="default: 3")
-    add("--batch-size", type=positive, nargs="+", default=[256, 1024, 4096], metavar="ROWS")
+    add("--rounds", type=command.positive, default=3, help="default: 3")
+    add("--batch-size", type=command.positive, nargs="+", default=[256, 1024, 4096], metavar="ROWS")
     add("--rivals", nargs="+", choices=rivals.RIVALS, default=list(rivals.RIVALS), metavar="NAME",
         help=f"of {', '.join(rivals.RIVALS)} (default: all)")  # fmt: skip
-    add("--rows", type=positive, default=task.ROWS, help="of the generated data")
+    add("--rows", type=command.positive, default=task.ROWS, help="of the generated data")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     add("--name", default="benchmark_sweep", help="of the record")
     return parser.parse_args(arguments)
@@ -91,12 +83,8 @@ def one_round(number: int, batch_size: int, options: argparse.Namespace) -> dict
 
 def engine(flags: Sequence[str], batch_size: int, rows: int) -> dict[str, Any]:
     """One measurement of `experiments.benchmarks.engine`."""
-    command = [sys.executable, "-m", "experiments.benchmarks.engine", *flags]
-    command += [f"--batch-size={batch_size}", f"--rows={rows}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {done.stderr.strip()[-2000:]}")
-    found = json.loads(done.stdout.splitlines()[-1])
+    sizes = f"--batch-size={batch_size}", f"--rows={rows}"
+    found = command.printed("experiments.benchmarks.engine", *flags, *sizes)
     return {key: found[key] for key in ("samples_per_second", "side_by_side", "peak_memory_gib")}
 
 

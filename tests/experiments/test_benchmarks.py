@@ -1,7 +1,6 @@
 """The rivals of the sweep: they train, their speed is taken right, and it is told as JSON."""
 
 import itertools
-import json
 import pkgutil
 import time
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
+from experiments import command
 from experiments.benchmarks import rivals, task
 
 SMOKE = {"seconds": 0.01, "repeats": 2, "rows": 1000}
@@ -110,11 +110,12 @@ def test_a_rival_trains_and_counts_its_samples(name, installed, monkeypatch):
 
 @pytest.mark.parametrize("slow_first", [False, True])
 def test_the_faster_number_of_threads_counts(monkeypatch, slow_first):
-    def fake(_, threads):
-        speed = threads if slow_first else -threads
-        return json.dumps({"samples_per_second": speed, "threads": threads})
+    def fake(*_, OMP_NUM_THREADS, NPROC):
+        assert OMP_NUM_THREADS == NPROC
+        threads = int(NPROC)
+        return {"samples_per_second": threads if slow_first else -threads, "threads": threads}
 
-    monkeypatch.setattr(rivals, "_output", fake)
+    monkeypatch.setattr(command, "printed", fake)
     monkeypatch.setattr(rivals.os, "cpu_count", lambda: 4)
     assert rivals.measure("sklearn", 256)["threads"] == (4 if slow_first else 1)
 
