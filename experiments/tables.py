@@ -120,54 +120,40 @@ def benchmark(record: dict) -> str:
     return markdown(["", "batch size", "M model-samples/s", f"{engine} / it"], rows)
 
 
-def folds(record: dict) -> str:
-    """Seconds, compilation included, by data set."""
+def timings(record: dict) -> str:
+    """Medians and ranges over the rounds, of each thing that a round measures."""
+    by, titles = _TIMED[record["experiment"]]
     rows = []
-    for name in dict.fromkeys(found["dataset"] for found in record["rounds"]):
-        rounds = [found for found in record["rounds"] if found["dataset"] == name]
-        seconds = [found["seconds"] for found in rounds]
-        rows.append(
-            [
-                name,
-                str(rounds[0]["models"]),
-                f"{rounds[0]['training_rows']:,}",
-                f"{np.median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})",
-                *(
-                    f"{np.median([found[key] for found in rounds]):.1f}"
-                    for key in ("compile_seconds", "peak_memory_gib")
-                ),
-            ]
-        )
-    header = ["data set", "models", "training rows", "seconds", "of them to compile", "peak GiB"]
-    return markdown(header, rows)
+    for key in dict.fromkeys(found[by] for found in record["rounds"]):
+        rounds = [found for found in record["rounds"] if found[by] == key]
+        rows.append([str(key), *(_median_and_range([r[name] for r in rounds]) for name in titles)])
+    return markdown([by, *titles.values()], rows)
 
 
-def many_rows(record: dict) -> str:
-    """Seconds an epoch and memory, by the number of models."""
-    rows = [
-        [
-            str(run["models"]),
-            f"{run['rows']:,}",
-            f"{run['epoch_seconds']:.1f}",
-            f"{run['samples_per_second'] / 1e6:.1f}",
-            f"{run['peak_memory_gib']:.1f}",
-        ]
-        for run in record["runs"]
-    ]
-    return markdown(["models", "rows", "seconds an epoch", "M model-samples/s", "peak GiB"], rows)
+def _median_and_range(values: Sequence[float]) -> str:
+    low, high = min(values), max(values)
+    if low == high:
+        return f"{low:,}"
+    return f"{np.median(values):.3g} ({low:.3g} to {high:.3g})"
 
 
-def loading(record: dict) -> str:
-    """Seconds and memory of the first load and the next."""
-    rows = [
-        [
-            f"{record['rows']:,} rows, {record['file_mib']:,} MiB, {name}",
-            f"{run['seconds']:.2f}",
-            f"{run['added_memory_gib']:.2f}",
-        ]
-        for name, run in record["runs"].items()
-    ]
-    return markdown(["", "seconds", "GiB added"], rows)
+_TIMED = {
+    "benchmark_folds": (
+        "dataset",
+        {
+            "models": "models",
+            "training_rows": "training rows",
+            "seconds": "seconds",
+            "compile_seconds": "of them to compile",
+            "peak_memory_gib": "peak GiB",
+        },
+    ),
+    "benchmark_rows": (
+        "models",
+        {"rows": "rows", "epoch_seconds": "seconds an epoch", "peak_memory_gib": "peak GiB"},
+    ),
+    "benchmark_loading": ("state", {"seconds": "seconds", "added_memory_gib": "GiB added"}),
+}
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
@@ -192,20 +178,19 @@ def page(folder: pathlib.Path = RESULTS) -> str:
 
 
 _RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"
+_ROUNDS = "Each round is in new processes: median (lowest to highest)."
 _NOTES = {
     "fraud": f"{_RUNS} (seeds above 0).",
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
-    "benchmark_folds": "FAML, each round in a new process: median (lowest to highest).",
-    "benchmark_loading": "A generated file with the columns of ccFraud.csv.",
-    "benchmark_rows": "Generated rows of 30 columns, in a process for each number of models.",
+    "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
+    "benchmark_loading": f"10 M generated rows with the columns of ccFraud.csv. {_ROUNDS}",
+    "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {
     "ablation": ablation,
     "benchmark_sweep": benchmark,
-    "benchmark_folds": folds,
-    "benchmark_loading": loading,
-    "benchmark_rows": many_rows,
+    **dict.fromkeys(_TIMED, timings),
 }
 
 

@@ -3,12 +3,13 @@
     python -m experiments.benchmarks.loading
     python -m experiments.benchmarks.loading --rows 100000
 
-A file with the columns of ccFraud.csv is generated, then loaded twice, each time in a process of
-its own: parsed, checked and written to an empty cache, and memory-mapped from there. What the
-loader adds to the memory of a process that has loaded a hundred rows is told.
+A file with the columns of ccFraud.csv is generated, then in each round loaded twice, each time in
+a process of its own: parsed, checked and written to an empty cache, and memory-mapped from there.
+What the loader adds to the memory of a process that has loaded a hundred rows is told.
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import resource
@@ -36,28 +37,28 @@ _ROWS_AT_ONCE = 500_000
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
-    """Generates the file and loads it twice; returns the path of the record."""
+    """Generates the file and runs the rounds; returns the path of the record."""
     options, console = parse(arguments), Console()
     with tempfile.TemporaryDirectory() as folder:
         small, large = (pathlib.Path(folder) / name for name in ("small", "large"))
         generate(small / "ccFraud.csv", 100)
         generate(large / "ccFraud.csv", options.rows)
         size = (large / "ccFraud.csv").stat().st_size
-        cache = pathlib.Path(folder) / "cache"
-        bare = command.in_a_new_process(measure, small, cache)["peak_memory_gib"]
-        found = {
-            name: command.in_a_new_process(measure, large, cache) for name in ("parsed", "cached")
-        }
-    for name, run in found.items():
-        run["added_memory_gib"] = round(run["peak_memory_gib"] - bare, 2)
-        console.print(f"{name}: {run['seconds']:.1f} s, {run['added_memory_gib']:.2f} GiB more")
+        bare = command.in_a_new_process(measure, small, pathlib.Path(folder) / "none")
+        rounds: list[dict[str, Any]] = []
+        for number, state in itertools.product(range(options.rounds), ("parsed", "cached")):
+            cache = pathlib.Path(folder) / f"cache {number}"
+            run = command.in_a_new_process(measure, large, cache)
+            added = round(run["peak_memory_gib"] - bare["peak_memory_gib"], 2)
+            rounds.append({"round": number, "state": state, **run, "added_memory_gib": added})
+            console.print(f"{state}: {run['seconds']:.2f} s, {added:.2f} GiB more")
     record = {
         "experiment": "benchmark_loading",
         "rows": options.rows,
         "file_mib": round(size / 2**20),
-        "seconds": round(sum(run["seconds"] for run in found.values()), 1),
+        "seconds": round(sum(run["seconds"] for run in rounds), 1),
         "environment": records.environment(),
-        "runs": found,
+        "rounds": rounds,
     }
     path = options.out / "benchmark_loading.json"
     records.write_json(path, record)
@@ -74,6 +75,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=10_000_000,
         help="of the file (default: 10,000,000)",
     )
+    parser.add_argument("--rounds", type=command.positive, default=3, help="default: 3")
     parser.add_argument(
         "--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs"
     )

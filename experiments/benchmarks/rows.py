@@ -8,8 +8,10 @@ its own, whose peak of memory also holds the rows as NumPy made them.
 """
 
 import argparse
+import itertools
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Console
 
@@ -20,19 +22,19 @@ EPOCHS = 4  # the first compiles and the last ends with scores: those between ar
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
-    """Runs the numbers of models; returns the path of the record."""
+    """Runs the rounds; returns the path of the record."""
     options, console = parse(arguments), Console()
-    found = []
-    for models in options.models:
+    rounds: list[dict[str, Any]] = []
+    for number, models in itertools.product(range(options.rounds), options.models):
         run = command.in_a_new_process(measure, models, options.batch_size, options.rows)
         seconds = models * options.rows / run["samples_per_second"]
-        found.append(run | {"epoch_seconds": round(seconds, 2)})
+        rounds.append({"round": number, **run, "epoch_seconds": round(seconds, 2)})
         console.print(f"{models} models: {seconds:.1f} s an epoch, {run['peak_memory_gib']} GiB")
     record = {
         "experiment": "benchmark_rows",
-        "seconds": round(sum(run["epoch_seconds"] for run in found) * EPOCHS, 1),
+        "seconds": round(sum(run["epoch_seconds"] for run in rounds) * EPOCHS, 1),
         "environment": records.environment(),
-        "runs": found,
+        "rounds": rounds,
     }
     path = options.out / "benchmark_rows.json"
     records.write_json(path, record)
@@ -44,6 +46,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = command.parser("experiments.benchmarks.rows", __doc__)
     add = parser.add_argument
+    add("--rounds", type=command.positive, default=3, help="default: 3")
     add("--rows", type=command.positive, default=10_000_000, help="default: 10,000,000")
     add("--models", type=command.positive, nargs="+", default=[1, 32], metavar="NUMBER",
         help="that train side by side (default: 1 and 32)")  # fmt: skip

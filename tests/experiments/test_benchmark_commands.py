@@ -29,26 +29,38 @@ def test_folds(tmp_path):
         assert found["training_rows"] == pytest.approx(6435 * 0.5 * 0.8, abs=5)
         assert 0 < found["compile_seconds"] < found["seconds"]  # so each compiled anew
         assert found["peak_memory_gib"] > 0
-    header, _, row = tables.folds(record).splitlines()
+    header, _, row = tables.timings(record).splitlines()
     assert header.count("|") == row.count("|")
     assert row.startswith(f"| SatImage | 6 | {first['training_rows']:,} |")
 
 
 def test_rows(tmp_path):
-    record = call(rows, "--rows", 5000, "--models", 1, 3, "--batch-size", 500, "--out", tmp_path)
-    assert [run["models"] for run in record["runs"]] == [1, 3]
-    for run in record["runs"]:
+    record = call(
+        rows, "--rounds", 1, "--rows", 5000, "--models", 1, 3, "--batch-size", 500,
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert [(run["round"], run["models"]) for run in record["rounds"]] == [(0, 1), (0, 3)]
+    for run in record["rounds"]:
         assert run["rows"] == 5000
         samples = 5000 * run["models"]
         assert run["epoch_seconds"] == round(samples / run["samples_per_second"], 2)
-    assert len(tables.many_rows(record).splitlines()) == 4
+    assert len(tables.timings(record).splitlines()) == 4
 
 
 def test_loading(tmp_path):
-    record = call(loading, "--rows", 3000, "--out", tmp_path)
-    assert set(record["runs"]) == {"parsed", "cached"}
-    assert all(run["peak_memory_gib"] > 0.05 for run in record["runs"].values())
-    assert tables.loading(record).count("3,000 rows") == 2
+    record = call(loading, "--rounds", 1, "--rows", 3000, "--out", tmp_path)
+    assert [run["state"] for run in record["rounds"]] == ["parsed", "cached"]
+    assert all(run["peak_memory_gib"] > 0.05 for run in record["rounds"])
+    assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_medians_are_told_with_their_range_where_rounds_differ():
+    rounds = [
+        {"round": n, "state": "parsed", "seconds": float(n), "added_memory_gib": 0.5}
+        for n in (4, 1, 2)
+    ]
+    text = tables.timings({"experiment": "benchmark_loading", "rounds": rounds})
+    assert text.splitlines()[-1] == "| parsed | 2 (1 to 4) | 0.5 |"
 
 
 def test_sweep(tmp_path, monkeypatch):
