@@ -148,7 +148,7 @@ def _buckets(values: "pd.Series", column: Column) -> np.ndarray:
     """A column of text as the buckets of its values' hashes; NaN where there is none."""
     import pandas as pd
 
-    hashes = pd.util.hash_array(values.astype("str").to_numpy(object), categorize=False)
+    hashes = pd.util.hash_array(values.fillna("").to_numpy(object), categorize=False)
     return np.where(values.isna(), np.nan, (hashes % column.buckets).astype(np.float64))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 # What an original file's name may end on, besides its own.
 COMPRESSIONS = (".xz", ".gz", ".zip")
@@ -94,12 +95,26 @@ def _csv_frames(
 
 def _parquet_frames(file: pathlib.Path, text: Collection[str]) -> Iterator["pd.DataFrame"]:
     """All rows of a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE):
-            frame = batch.to_pandas()
-            yield frame.astype(dict.fromkeys(text, "str"))
+            columns = [
+                _as_text(column) if name in text else column
+                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            ]
+            yield pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pandas()
+
+
+def _as_text(column: "pa.Array") -> "pa.Array":
+    """The values as a csv file has them. pandas makes floats of integers with a missing one."""
+    import pyarrow as pa
+    import pyarrow.compute
+
+    if pa.types.is_boolean(column.type):
+        return pyarrow.compute.if_else(column, "True", "False")
+    return column.cast(pa.string())
 
 
 @contextlib.contextmanager

@@ -177,7 +177,7 @@ def out_of_range_nan(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> j
 
 
 def of_class(values: jax.Array, labels: jax.Array) -> jax.Array:
-    """`values [classes]` of each example's class, `[...]`; 0 for a label that is none."""
+    """`values [classes]` of each example's class, `[...]`; anything for a label that is none."""
     if len(values) == 2:
         return jnp.where(labels == 1, values[1], values[0])
     # Not values[labels]: a gather fails on labels that are sharded over an explicit mesh.
@@ -190,13 +190,13 @@ def two_class_scores(
 ) -> tuple[jax.Array, jax.Array]:
     """Of two classes the log-odds `d_other - d_true` and the distance `d_true`, `[...]` each.
 
-    The difference is `(phi_1 - phi_0) . (2 f - phi_0 - phi_1)`: one product in place of two
-    distances, and no square is lost in it.
+    The difference is `(phi_1 - phi_0) . ((f - phi_0) + (f - phi_1))`: one product in place of two
+    distances. All in it are differences, so that it keeps its digits far from the origin.
     """
     columns = jnp.moveaxis(features, -1, 0)
     first, second = (_column(anchor, columns.ndim) for anchor in anchors)
-    centred = columns - (first + second) / 2
-    difference = jnp.sum(2 * (second - first) * centred, axis=0)
+    both = (columns - first) + (columns - second)
+    difference = jnp.sum((second - first) * both, axis=0)
     own = jnp.sum((columns - jnp.where(labels == 1, second, first)) ** 2, axis=0)
     return jnp.where(labels == 1, difference, -difference), own
 

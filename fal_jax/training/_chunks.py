@@ -149,7 +149,7 @@ def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
     try:
         with path.open("rb") as opened, np.load(opened) as file:
             return jax.tree.unflatten(structure, [file[name] for name in file.files])
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged ({error}): delete it.") from error
 
 

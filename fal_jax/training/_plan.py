@@ -28,7 +28,9 @@ def make_plan(num_problems: int, num_trials: int, batch_size: int, models: int |
     devices = min(jax.device_count(), max(num_problems, num_trials))  # no device for filling
     backend = jax.default_backend()
     per_step = _ROWS_A_STEP.get(backend, _ROWS_A_STEP["gpu"])
-    models = models or max(1, per_step // batch_size) * devices
+    if models is None:
+        models = max(1, per_step // batch_size) * devices
+    devices = min(devices, models)
     most = devices * _PROBLEMS_A_DEVICE.get(backend, num_problems)
 
     def even(number: int, most: int, multiple: int) -> int:

@@ -38,9 +38,7 @@ def most_rows(problems: Sequence[Problem]) -> Capacity:
     return Capacity(*(max(sizes) for sizes in zip(*rows, strict=True)))
 
 
-def checked(
-    problem: Problem, order: int, capacity: Capacity, shape: tuple[int, ...] | None
-) -> Problem:
+def checked(problem: Problem, order: int, capacity: Capacity, shape: tuple[int, ...]) -> Problem:
     """The problem, if its arrays belong together, rows have the shape and labels are classes."""
     inputs, labels, validation_inputs, validation_labels, test_inputs = problem
     sizes = Capacity(len(inputs), len(validation_inputs), len(test_inputs))
@@ -54,7 +52,7 @@ def checked(
             f"problem {order} must have rows to train and to validate on, got {sizes}."
         )
     shapes = {array.shape[1:] for array in (inputs, validation_inputs, test_inputs)}
-    if shapes != {shape or inputs.shape[1:]}:
+    if shapes != {shape}:
         raise ValueError(
             f"problem {order} must have rows of the width of problem 0, {shape}, in all its parts, "
             f"got {sorted(shapes)}."

@@ -46,7 +46,10 @@ class Rows(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The weights that are kept, their metric on the validation rows and their epoch, from 1."""
+    """The weights that are kept, their metric on the validation rows and their epoch, from 1.
+
+    Epoch 0 says that no epoch had a metric that is a number: the weights are those of the start.
+    """
 
     params: Params
     stats: Stats
@@ -208,11 +211,17 @@ def _epoch(
 
 
 def _score(build: Build, best: Best, settings: Settings, rows: Rows) -> tuple[jax.Array, jax.Array]:
-    """Logits `[rows, classes]` of the kept weights for the validation and the test rows."""
+    """Logits `[rows, classes]` of the kept weights for the validation and the test rows.
+
+    NaN where no epoch had a metric: a network that diverged at once does not pass for a result.
+    """
     model, _ = build(settings)
-    params, stats = best.params, best.stats
-    validation = _logits(model, params, stats, rows.validation_inputs)
-    return validation, _logits(model, params, stats, rows.test_inputs)
+    validation, test = (
+        _logits(model, best.params, best.stats, blocks)
+        for blocks in (rows.validation_inputs, rows.test_inputs)
+    )
+    is_trained = best.epoch > 0
+    return jnp.where(is_trained, validation, jnp.nan), jnp.where(is_trained, test, jnp.nan)
 
 
 def _logits(

@@ -21,10 +21,11 @@ class Sweep(NamedTuple):
 
     Attributes:
       table: by column `[problems * trials]`, one row a model: "problem", "trial", each setting,
-        "epoch" (of the weights kept, from 1), "metric" (theirs on the validation rows) and "loss"
-        (the mean of the last epoch).
+        "epoch" (of the weights kept, from 1; 0 where no epoch had a metric that is a number),
+        "metric" (theirs on the validation rows) and "loss" (the mean of the last epoch).
       metrics: `[problems, trials, epochs]`, on the validation rows; NaN where not evaluated.
-      validation_logits: for each problem `[trials, rows, classes]`, of the weights kept.
+      validation_logits: for each problem `[trials, rows, classes]`, of the weights kept; NaN
+        where the epoch is 0.
       test_logits: likewise.
       best: the weights kept and their metric and epoch; leaves lead with `[problems, trials]`.
     """
@@ -136,7 +137,11 @@ def _row(
 ) -> _Row:
     """Runs all trials of some problems, which are in memory only meanwhile."""
     orders, num_orders = part
-    loaded = [checked(problems[k], k, runner.capacity, shape) for k in orders[:num_orders]]
+    loaded: list[Problem] = []
+    for order in orders[:num_orders]:
+        problem = problems[order]
+        shape = shape or problem.inputs.shape[1:]
+        loaded.append(checked(problem, order, runner.capacity, shape))
     sizes = [(len(p.validation_inputs), len(p.test_inputs)) for p in loaded]
     loaded += loaded[-1:] * (len(orders) - num_orders)
     outcomes = []

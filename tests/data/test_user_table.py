@@ -104,6 +104,28 @@ def test_text_of_many_values_can_be_hashed(tmp_path, monkeypatch):
         np.testing.assert_array_equal(table.features[:, 0], [5, 1, np.nan, 5, 5])
 
 
+def test_whole_numbers_among_which_one_is_missing_are_the_same_text_from_parquet(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("fal_jax.data._reading._ROWS_AT_ONCE", 2)
+    ids = pd.array([17, None, 17, 4, 4], dtype="Int64")
+    pd.DataFrame({"shop": ids, "y": [1, 0, 0, 0, 1]}).to_parquet(tmp_path / "made.parquet")
+    pd.DataFrame({"shop": ids, "y": [1, 0, 0, 0, 1]}).to_csv(tmp_path / "made.csv", index=False)
+    tables = [
+        data.load_csv(tmp_path / f"made{ending}", label="y", columns=[column])
+        for ending in (".parquet", ".csv")
+        for column in (
+            Column("shop", "hashed", missing=True, buckets=1000),
+            Column("shop", "category", missing=True, levels=("17", "4")),
+        )
+    ]
+    hashed, category = (table.features[:, 0] for table in tables[:2])
+    np.testing.assert_array_equal(category, [0, np.nan, 0, 1, 1])
+    assert (hashed[0], hashed[3]) == (hashed[2], hashed[4])
+    for parquet, csv in zip(tables[:2], tables[2:], strict=True):
+        np.testing.assert_array_equal(parquet.features, csv.features)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

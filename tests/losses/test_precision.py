@@ -38,6 +38,21 @@ def test_a_small_distance_between_large_features_keeps_its_digits(rng):
     assert_allclose(slope, 2 * (features - anchors[:1]), rtol=1e-5)
 
 
+def test_a_small_difference_of_distances_far_from_the_origin_keeps_its_digits(rng):
+    """Of two classes it is taken directly; features and both anchors are near 1e4."""
+    anchors = (1e4 + rng.normal(size=(2, 8))).astype(np.float32)
+    features = (1e4 + rng.normal(size=(20, 8))).astype(np.float32)
+    labels, options = np.arange(20) % 2, {"margin": 0.3, "gamma": 1.5, "beta": 0.1}
+    loss = functools.partial(losses.fal_loss_from_features, **options)
+    found, slope = jax.jit(jax.value_and_grad(loss))(features, labels, anchors)
+    assert_allclose(
+        found, reference.fal_loss_from_features(features, labels, anchors, **options), rtol=1e-6
+    )
+    moved = [array.astype(np.float64) - 1e4 for array in (features, anchors)]
+    nearer = jax.grad(loss)(*(jnp.float32(a) for a in moved[:1]), labels, jnp.float32(moved[1]))
+    assert_allclose(slope, nearer, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("gamma", [0.0, 2.0])
 def test_losses_of_far_points_keep_their_digits(gamma):
     """Only differences of scores count, also where all scores are large."""

@@ -148,6 +148,9 @@ def test_a_trial_that_diverges_keeps_finite_weights_and_leaves_its_neighbours_al
     assert (diverged.metric == -np.inf).all()
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(diverged.params))
     assert np.isnan(wild.metrics[:, 4]).all()
+    for logits in (*wild.validation_logits, *wild.test_logits):
+        assert np.isnan(logits[4]).all()  # weights of the start do not pass for trained ones
+        assert np.isfinite(logits[neighbours]).all()
 
 
 def with_changed(name, change, **options):

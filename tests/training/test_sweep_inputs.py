@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fal_jax import training
+from fal_jax.training import _plan
 from tests.training import sweeps
 
 PROBLEMS = sweeps.make_problem(0), sweeps.make_problem(1, 13, 11, 3)
@@ -170,7 +171,10 @@ def test_problems_that_cannot_be_trained_on_are_refused_by_number(name):
         run_ce(SETTINGS, [FIRST, problem], capacity=capacity)
 
 
-def test_problems_of_another_width_are_refused():
+@pytest.mark.parametrize("a_device", [{"cpu": 1}, {}], ids=["one a device", "several"])
+def test_problems_of_another_width_are_refused(monkeypatch, a_device):
+    monkeypatch.setattr(_plan, "_PROBLEMS_A_DEVICE", a_device)
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
     inputs = (FIRST.inputs, FIRST.validation_inputs, FIRST.test_inputs)
     wide = [np.append(array, array[:, :1], axis=1) for array in inputs]
     problem = training.Problem(wide[0], FIRST.labels, wide[1], FIRST.validation_labels, wide[2])
