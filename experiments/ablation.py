@@ -7,7 +7,8 @@
 Each task is a holdout within the training part of a seed that no other experiment uses; the test
 part of that seed is not read. Every variant has the same number of trials and the best epoch's
 weights, chosen on validation rows; what is reported is scored on rows that chose nothing.
-A run that was killed goes on where it was when it is called again.
+A run that was killed goes on where it was when it is called again, and a record of the same
+run is added to, not replaced.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from rich.console import Console
 
 from experiments import command, records, runs, tables, tasks
 from experiments.parts import Parts
+from experiments.recording import earlier
 from experiments.tasks import Task
 from experiments.variants import QUESTIONS, WIDTHS, variants
 from fal_jax import data
@@ -49,7 +51,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run_table(name: str, options: argparse.Namespace, console: Console) -> pathlib.Path:
-    """Runs the questions on one data set; returns the path of its record."""
+    """Runs the questions that a record of the same run lacks; returns the path of the record."""
     environment = records.environment()  # at the start: the tree may change while this runs
     table = data.load_table(name, data_dir=options.data_dir)
     protocol = runs.Protocol(epochs=options.epochs, trials=options.trials)
@@ -65,25 +67,34 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
         "options": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
     }
     path = options.out / f"ablation_{name.lower()}.json"
+    before = earlier(path, description, ("made", "results", "averaged"))
     try:
         parts = Parts(path.with_suffix(".parts"), description | {"commit": environment["commit"]})
     except ValueError as error:
         raise SystemExit(str(error)) from error
-    results, seconds = {}, 0.0
+    made = before["made"]
     for question in dict.fromkeys(("methods", *options.only)):
-        results[question] = {}
+        if question in made:
+            continue
+        found = {}
         for variant in variants()[question]:
             console.print(f"{name}, {question}: {variant}")
-            part = parts.read(variant) or run_variant(question, variant, table, work, protocol)
-            parts.write(variant, part)
-            results[question][variant] = part["chosen"]
-            if question == "methods":
-                results.setdefault("averaging", {})[f"{variant} x{runs.AVERAGE}"] = part["averaged"]
-            seconds += part["seconds"]
-    record = description | {"seconds": round(seconds, 1), "environment": environment}
-    records.write_json(path, record | {"results": results})
+            found[variant] = parts.read(variant) or run_variant(
+                question, variant, table, work, protocol
+            )
+            parts.write(variant, found[variant])
+        for key in ("results", "averaged"):
+            before[key][question] = {variant: part[key] for variant, part in found.items()}
+        seconds = round(sum(part["seconds"] for part in found.values()), 1)
+        made[question] = {"commit": environment["commit"], "seconds": seconds}
+    record = description | {
+        "seconds": round(sum(entry["seconds"] for entry in made.values()), 1),
+        "environment": environment,
+        **before,
+    }
+    records.write_json(path, record)
     parts.remove()
-    console.print(tables.ablation(record | {"results": results}), soft_wrap=True)
+    console.print(tables.ablation(record), soft_wrap=True)
     console.print(f"Record: {path}")
     return path
 
@@ -96,7 +107,7 @@ def run_variant(
     protocol = dataclasses.replace(protocol, hidden=WIDTHS.get(variant, protocol.hidden))
     trained = runs.train_method(variants()[question][variant], table, work, protocol)
     return {
-        "chosen": [dropped(runs.chosen(one, table)) for one in trained],
+        "results": [dropped(runs.chosen(one, table)) for one in trained],
         "averaged": [dropped(runs.averaged(one, table)) for one in trained],
         "seconds": time.perf_counter() - started,
     }

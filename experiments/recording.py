@@ -16,11 +16,14 @@ ALL = {**METHODS, **BASELINES}
 """The methods of the study: ours, and those of other libraries."""
 
 
-def earlier(path: pathlib.Path, description: Mapping[str, Any]) -> dict[str, dict]:
-    """What a record that is there already holds of each method; it must be of the same run."""
-    empty = {"environment": {}, "made": {}, "search": {}, "results": {}, "curves": {}}
+def earlier(
+    path: pathlib.Path,
+    description: Mapping[str, Any],
+    keys: Sequence[str] = ("environment", "made", "search", "results", "curves"),
+) -> dict[str, dict]:
+    """What a record that is there already holds under some keys; it must be of the same run."""
     if not path.exists():
-        return empty
+        return {key: {} for key in keys}
     record = json.loads(path.read_text())
     differs = [
         key
@@ -32,7 +35,7 @@ def earlier(path: pathlib.Path, description: Mapping[str, Any]) -> dict[str, dic
             f"{path} is the record of another run, which differs in {', '.join(differs)}: move it, "
             "or choose another --out or --name."
         )
-    return {key: record[key] for key in empty}
+    return {key: record[key] for key in keys}
 
 
 def gathered(

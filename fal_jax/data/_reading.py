@@ -110,10 +110,9 @@ def _parquet_frames(file: pathlib.Path, text: Collection[str]) -> Iterator["pd.D
 def _as_text(column: "pa.Array") -> "pa.Array":
     """The values as a csv file has them. pandas makes floats of integers with a missing one."""
     import pyarrow as pa
-    import pyarrow.compute
 
     if pa.types.is_boolean(column.type):
-        return pyarrow.compute.if_else(column, "True", "False")
+        column = pa.DictionaryArray.from_arrays(column.cast(pa.int8()), ["False", "True"])
     return column.cast(pa.string())
 
 
