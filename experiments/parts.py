@@ -34,7 +34,12 @@ class Parts:
     def read(self, name: str) -> dict[str, Any] | None:
         """A part, or None where it is not there yet."""
         path = self._path(name)
-        return json.loads(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise SystemExit(f"{path} is damaged ({error}): delete it.") from error
 
     def write(self, name: str, part: Mapping[str, Any]) -> None:
         """Keeps a part, whole or not at all."""

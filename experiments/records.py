@@ -1,6 +1,7 @@
 """Records of runs: one JSON file a run, with all that is needed to repeat it."""
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -23,7 +24,7 @@ _PACKAGES = (
 def environment() -> dict[str, Any]:
     """Versions, machine, devices and commit of this run."""
     return {
-        "command": [pathlib.Path(sys.argv[0]).stem, *sys.argv[1:]],
+        "command": [_module(), *sys.argv[1:]],
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "python": platform.python_version(),
@@ -38,7 +39,7 @@ def environment() -> dict[str, Any]:
 
 
 def commit() -> str | None:
-    """The commit that ran, with "+" where the tree had changes; None outside a checkout."""
+    """The commit that ran; "+" and a hash of the changes where there were; None without git."""
     here = pathlib.Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -46,8 +47,9 @@ def commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("+" if changed else "")
+        changes = git("diff", "HEAD")
+        changed = f"+{hashlib.sha1(changes.encode()).hexdigest()[:8]}" if changes else ""
+        return git("rev-parse", "HEAD") + changed
     except (OSError, subprocess.CalledProcessError):
         return None
 
@@ -69,6 +71,13 @@ def write(path: pathlib.Path, content: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _module() -> str:
+    """The module that runs, as `python -m` is given it, without the package's name."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    name = spec.name if spec else pathlib.Path(sys.argv[0]).stem
+    return name.removeprefix("experiments.")
 
 
 def _version(package: str) -> str | None:

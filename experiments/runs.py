@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import io
 import pathlib
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -129,8 +130,7 @@ def train_baseline(
         here = {name: values[number] for name, values in settings.items()}
         path = folder and folder / f"{number}.npz"
         if path is not None and path.exists():
-            with np.load(path) as file:
-                done.append(Trained(task, file["validation"], file["test"], here))
+            done.append(Trained(task, *_kept(path), here))
             continue
         *rows, test_inputs = problems[number]
         scores = []
@@ -146,6 +146,15 @@ def train_baseline(
             np.savez(content, validation=done[-1].validation, test=done[-1].test)
             records.write(path, content.getvalue())
     return done
+
+
+def _kept(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
+    """A baseline's scores of one task, from an earlier call."""
+    try:
+        with path.open("rb") as opened, np.load(opened) as file:
+            return file["validation"], file["test"]
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is damaged ({error}): delete it.") from error
 
 
 def drawn(method: Method | Baseline, num_tasks: int, protocol: Protocol) -> dict[str, np.ndarray]:

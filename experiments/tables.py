@@ -152,7 +152,10 @@ _TIMED = {
         "models",
         {"rows": "rows", "epoch_seconds": "seconds an epoch", "peak_memory_gib": "peak GiB"},
     ),
-    "benchmark_loading": ("state", {"seconds": "seconds", "added_memory_gib": "GiB added"}),
+    "benchmark_loading": (
+        "state",
+        {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
+    ),
 }
 
 
@@ -184,7 +187,7 @@ _NOTES = {
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
     "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
-    "benchmark_loading": f"10 M generated rows with the columns of ccFraud.csv. {_ROUNDS}",
+    "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {

@@ -40,8 +40,13 @@ def searched(method: Method, **ranges: Range) -> Method:
 
 def variants() -> Mapping[str, Mapping[str, Method]]:
     """For each question, the methods that answer it."""
-    fal, faml, constant, lgm = (METHODS[n] for n in ("FAL", "FAML", "FAML-0.999", "FL+LGM"))
-    light = METHODS["FAL-light"]
+    methods = {name: method for name, method in METHODS.items() if not method.resample}
+    return {"methods": methods} | _of_fal() | _of_distances() | _of_light()
+
+
+def _of_fal() -> dict[str, dict[str, Method]]:
+    """What FAL and FAML set."""
+    fal, faml, constant = (METHODS[name] for name in ("FAL", "FAML", "FAML-0.999"))
     windows = (
         (0.999, 50, 1.3),
         (0.999, 200, 1.0),
@@ -50,7 +55,6 @@ def variants() -> Mapping[str, Mapping[str, Method]]:
         (0.9, 10, 1.3),
     )
     return {
-        "methods": {name: method for name, method in METHODS.items() if not method.resample},
         "embedding": {
             "FAL, linear embedding": dataclasses.replace(fal, embedding_activation=None),
             "FAML, linear embedding": dataclasses.replace(faml, embedding_activation=None),
@@ -72,13 +76,19 @@ def variants() -> Mapping[str, Mapping[str, Method]]:
             for rate, every, ratio in windows
         }
         | {"FAML, decay every 50": fixed(faml, every=50)},
+    }
+
+
+def _of_distances() -> dict[str, dict[str, Method]]:
+    """What the distances are, and how logits are made of them."""
+    fal, lgm, light = (METHODS[name] for name in ("FAL", "FL+LGM", "FAL-light"))
+    return {
         "scale": {
             "FAL, temperature": searched(
                 dataclasses.replace(fal, loss=tempered_fal), temperature=Range(0.3, 10.0, log=True)
             ),
             "FAL, own anchor learning rate": searched(
-                dataclasses.replace(fal, optimizer=own_anchor_rate),
-                anchor_rate_ratio=_RATIO,
+                dataclasses.replace(fal, optimizer=own_anchor_rate), anchor_rate_ratio=_RATIO
             ),
         },
         "anchors a class": {
@@ -89,6 +99,13 @@ def variants() -> Mapping[str, Mapping[str, Method]]:
             "FL+LGM, learned variances": with_variances(lgm),
             "FAL-light, learned variances and offsets": with_offsets(light),
         },
+    }
+
+
+def _of_light() -> dict[str, dict[str, Method]]:
+    """Widths, and what FAL-light leaves in."""
+    light = METHODS["FAL-light"]
+    return {
         "width": {name: METHODS[name.partition(",")[0]] for name in WIDTHS},
         "light": {
             "FAL-light, no margin": fixed(light, margin=0.0),

@@ -28,7 +28,7 @@ METHOD = "FAML"
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the rounds; returns the path of their record."""
-    options, console = parse(arguments), Console()
+    options, console, environment = parse(arguments), Console(), records.environment()
     protocol = runs.Protocol(epochs=options.epochs, trials=options.trials)
     rounds = []
     for number in range(options.rounds):
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "method": METHOD,
         "options": {key: getattr(options, key) for key in ("folds", "trials", "epochs")},
         "seconds": round(sum(found["seconds"] for found in rounds), 1),
-        "environment": records.environment(),
+        "environment": environment,
         "rounds": rounds,
     }
     path = options.out / "benchmark_folds.json"
@@ -109,4 +109,5 @@ def report(found: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    command.use_all_cores()  # as the processes do that are measured
     main()

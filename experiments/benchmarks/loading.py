@@ -38,7 +38,7 @@ _ROWS_AT_ONCE = 500_000
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Generates the file and runs the rounds; returns the path of the record."""
-    options, console = parse(arguments), Console()
+    options, console, environment = parse(arguments), Console(), records.environment()
     with tempfile.TemporaryDirectory() as folder:
         small, large = (pathlib.Path(folder) / name for name in ("small", "large"))
         generate(small / "ccFraud.csv", 100)
@@ -50,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
             cache = pathlib.Path(folder) / f"cache {number}"
             run = command.in_a_new_process(measure, large, cache)
             added = round(run["peak_memory_gib"] - bare["peak_memory_gib"], 2)
-            rounds.append({"round": number, "state": state, **run, "added_memory_gib": added})
+            told = {"round": number, "state": state, "rows": options.rows}
+            rounds.append(told | run | {"added_memory_gib": added})
             console.print(f"{state}: {run['seconds']:.2f} s, {added:.2f} GiB more")
     record = {
         "experiment": "benchmark_loading",
-        "rows": options.rows,
         "file_mib": round(size / 2**20),
         "seconds": round(sum(run["seconds"] for run in rounds), 1),
-        "environment": records.environment(),
+        "environment": environment,
         "rounds": rounds,
     }
     path = options.out / "benchmark_loading.json"
@@ -108,4 +108,5 @@ def measure(folder: pathlib.Path, cache: pathlib.Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    command.use_all_cores()  # as the processes do that are measured
     main()

@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the rounds; returns the path of their record."""
     options = parse(arguments)
     console, started = Console(width=110), time.perf_counter()
+    environment = records.environment()  # at the start: the tree may change while this runs
     missing = [name for name in options.rivals if rivals.version(name) is None]
     if missing:
         raise SystemExit(f'{", ".join(missing)}: not installed; pip install ".[benchmarks]"')
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "experiment": "benchmark_sweep",
         "rows": options.rows,
         "seconds": round(time.perf_counter() - started, 1),
-        "environment": records.environment(),
+        "environment": environment,
         "versions": {name: rivals.version(name) for name in options.rivals},
         "rounds": rounds,
     }
@@ -109,4 +110,5 @@ def ratio(rounds: Sequence[Mapping[str, Any]], name: str, other: str) -> str:
 
 
 if __name__ == "__main__":
+    command.use_all_cores()  # as the processes do that are measured
     main()

@@ -122,6 +122,7 @@ def _check_inputs(name: str, inputs: np.ndarray, dim: int) -> None:
 
 def _logistic_regression(settings: Mapping[str, float], problem: Problem, _: int) -> Score:
     """L2-regularised, by Newton's method; it has no use for the seed or the validation rows."""
+    from scipy.linalg import LinAlgWarning
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -134,10 +135,11 @@ def _logistic_regression(settings: Mapping[str, float], problem: Problem, _: int
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
+        warnings.simplefilter("error", LinAlgWarning)  # it would go on with L-BFGS
         try:
             # In float32 a line search can end before the tolerance is reached.
             model.fit(problem.inputs.astype(np.float64), problem.labels)
-        except ConvergenceWarning as warning:
+        except (ConvergenceWarning, LinAlgWarning) as warning:
             raise RuntimeError(
                 f"logistic regression with {dict(settings)} did not converge; inputs must be "
                 "standardised, for example by data.scale."

@@ -32,6 +32,14 @@ def test_a_part_is_found_by_the_next_call_as_it_was(folder, name):
     assert set(files(folder)) == {"run.json", f"{name}.json"}
 
 
+def test_a_part_that_is_cut_short_is_named(folder):
+    parts = Parts(folder, DESCRIPTION)
+    parts.write("CE", PART)
+    (folder / "CE.json").write_text((folder / "CE.json").read_text()[:20])
+    with pytest.raises(SystemExit, match=r"CE\.json is damaged .*: delete it"):
+        parts.read("CE")
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

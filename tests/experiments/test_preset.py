@@ -27,13 +27,19 @@ def test_ahead_on_two_of_three_and_behind_on_none(tmp_path):
         (against[other],) = [ln for ln in text.splitlines() if ln.startswith(f"- Against {other}:")]
     assert "ahead in average precision on CreditCard, F1 on CreditCard" in against["CE"]
     assert "behind in nothing" in against["CE"]
-    assert against["CE"].endswith("Ahead on 2 of 3 data sets.")
+    both = "data sets that have both: CreditCard, SatImage, GMSC."
+    assert against["CE"].endswith(f"Ahead on 2 of the 3 {both}")
     assert "behind in average precision on GMSC" in against["CE x8"]
-    assert against["CE x8"].endswith("Ahead on 0 of 3 data sets.")
+    assert against["CE x8"].endswith(f"Ahead on 0 of the 3 {both}")
     (line,) = [ln for ln in text.splitlines() if ln.startswith("| CE, CreditCard |")]
     assert line.count(" * |") == 4
     (line,) = [ln for ln in text.splitlines() if ln.startswith("| CE, SatImage |")]
     assert " * |" not in line
+
+
+def test_a_rival_that_was_not_run_is_said_to_be(tmp_path):
+    text = section(tmp_path, make_record("GMSC", {"CE": 0.8, "FAL-light x8": 0.9}))
+    assert text.endswith("- Against CE x8: not run.")
 
 
 @pytest.mark.parametrize("sample", [None, 500])

@@ -55,5 +55,5 @@ def test_the_environment_names_versions_devices_and_commit():
     assert found["packages"]["numpy"] == np.__version__
     assert len(found["machine"]["devices"]) == len(jax.devices())
     assert found["machine"]["device_kind"] == jax.devices()[0].device_kind
-    assert found["commit"] is None or re.fullmatch(r"[0-9a-f]{40}\+?", found["commit"])
+    assert found["commit"] is None or re.fullmatch(r"[0-9a-f]{40}(\+[0-9a-f]{8})?", found["commit"])
     json.dumps(found, allow_nan=False)

@@ -222,3 +222,13 @@ def test_a_baseline_that_was_killed_goes_on_after_the_last_finished_task(tmp_pat
     for one, other in zip(found, expected, strict=True):
         chex.assert_trees_all_equal(one[1:], other[1:])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.npz", "1.npz"]
+
+
+@pytest.mark.parametrize("left", [0, 100])
+def test_a_kept_task_of_a_baseline_that_is_cut_short_is_named(tmp_path, left):
+    train = functools.partial(runs.train_baseline, LINEAR, TABLE, TASKS, PROTOCOL, folder=tmp_path)
+    train()
+    path = tmp_path / "1.npz"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(ValueError, match=r"1\.npz is damaged .*: delete it"):
+        train()

@@ -230,9 +230,10 @@ def test_files_of_another_sweep_are_not_taken(tmp_path, name):
     chex.assert_trees_all_equal(run_ce(**arguments, folder=tmp_path), run_ce(**arguments))
 
 
-def test_a_file_that_is_cut_short_is_an_error_that_names_it(tmp_path):
+@pytest.mark.parametrize("left", [0, 1000])
+def test_a_file_that_is_cut_short_is_an_error_that_names_it(tmp_path, left):
     run_ce(SETTINGS, PROBLEMS, folder=tmp_path)
     path = min(tmp_path.iterdir())
-    path.write_bytes(path.read_bytes()[:1000])
+    path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ValueError, match=re.escape(path.name)):
         run_ce(SETTINGS, PROBLEMS, folder=tmp_path)
