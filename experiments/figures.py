@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from experiments import paper, records, statistics, study, tables
+from experiments.preset import PRESET
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -30,10 +31,12 @@ _LINES = {
     "CB-FAL": (_BLUE, "--"),
     "FAML": ("#009E73", "-"),
     "FAML-0.999": ("#009E73", "--"),
+    "FAL-light": (_ORANGE, "--"),
+    PRESET: (_ORANGE, "-"),
     "LR": ("#CC79A7", "-"),
     "XGBoost": ("#CC79A7", "--"),
 }
-_OTHERS = (_ORANGE, "-"), (_ORANGE, "--"), (_ORANGE, ":")
+_OTHERS = ("#56B4E9", "-"), ("#56B4E9", "--"), ("#56B4E9", ":")
 
 
 def holdout_metrics(record: dict, path: pathlib.Path) -> None:
@@ -67,10 +70,15 @@ def holdout_metrics(record: dict, path: pathlib.Path) -> None:
 
 
 def curves(record: dict, path: pathlib.Path) -> None:
-    """Mean ROC and precision-recall curves of the test parts, one line a method."""
+    """Mean ROC and precision-recall curves of the test parts, one line a method.
+
+    Of means of several trials the preset's alone is drawn: the others lie on their methods' lines.
+    """
     figure, (roc, precision_recall) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
     others = iter(_OTHERS * len(record["curves"]))
     for name, curve in record["curves"].items():
+        if " x" in name and name != PRESET:
+            continue
         color, line = _LINES[name] if name in _LINES else next(others)
         style = {"color": color, "linestyle": line, "linewidth": 1.3, "label": name}
         roc.plot(curve["fpr"], curve["tpr"], **style)
@@ -125,7 +133,7 @@ def _rank_panel(panel: Axes, names: Sequence[str], ranks: statistics.Ranks) -> N
         height = top + (place if left else last - 1 - place)
         edge = 0.7 if left else last + 0.3
         average = ranks.average[method]
-        color = _LINES.get(names[method], _OTHERS[0])[0]
+        color = _LINES.get(names[method].partition(" x")[0], _OTHERS[0])[0]
         panel.plot([average, average, edge], [0, height, height], color=color, linewidth=1)
         panel.text(
             edge,
