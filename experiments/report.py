@@ -1,13 +1,25 @@
 """The report of the fraud study, `python -m experiments.report`: results/fraud.md and figures.
 
 Our Tables 1 to 3 beside the paper's, who beats whom, and what of the paper's claims holds, made
-of the records in the folder, with the figures that it shows and a page of all differences.
+of the records in the folder, with the figures that it shows, a page of all differences and the
+README's table.
 """
 
 import pathlib
 from collections.abc import Sequence
 
-from experiments import audit, command, figures, paper, preset, rankings, records, study, tables
+from experiments import (
+    audit,
+    command,
+    figures,
+    front_page,
+    paper,
+    preset,
+    rankings,
+    records,
+    study,
+    tables,
+)
 from experiments.study import Group, Record, Records
 
 REACHED, DOUBTFUL = "✓", "†"
@@ -53,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     records.write(folder / "fraud_differences.md", differences(found).encode())
     path = folder / "fraud.md"
     records.write(path, page(found).encode())
+    if folder == tables.RESULTS:
+        front = front_page.filled(front_page.README.read_text())
+        records.write(front_page.README, front.encode())
     return path
 
 

@@ -1,8 +1,7 @@
-"""Tables from records: `python -m experiments.tables` writes results/README.md, fills README.md."""
+"""Tables from records: `python -m experiments.tables` writes results/README.md."""
 
 import json
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from experiments import paper, records, statistics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
-README = pathlib.Path(__file__).parents[1] / "README.md"
 METRICS = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
 
 
@@ -197,16 +195,5 @@ _DRAWN = {
 }
 
 
-def filled(text: str, folder: pathlib.Path = RESULTS) -> str:
-    """A text with its marks, `<!-- record NAME -->` to `<!-- end -->`, filled by the tables."""
-
-    def table(mark: re.Match) -> str:
-        record = json.loads((folder / f"{mark['name']}.json").read_text())
-        return f"<!-- record {mark['name']} -->\n\n{holdout(record)}\n\n<!-- end -->"
-
-    return re.sub(r"<!-- record (?P<name>\w+) -->.*?<!-- end -->", table, text, flags=re.DOTALL)
-
-
 if __name__ == "__main__":
     records.write(RESULTS / "README.md", page().encode())
-    records.write(README, filled(README.read_text()).encode())

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from experiments import report, study, tables
+from experiments import front_page, report, study, tables
 
 RECORDS = sorted(tables.RESULTS.glob("*.json"))
 
@@ -70,6 +70,6 @@ def test_the_studys_pages_are_made_from_its_records(name, draw):
 
 
 def test_the_readmes_tables_are_those_of_the_records():
-    text = tables.README.read_text()
-    assert text.count("<!-- record ") == 1
-    assert text == tables.filled(text), "run python -m experiments.tables"
+    text = front_page.README.read_text()
+    assert text.count("<!-- study -->") == 1
+    assert text == front_page.filled(text), "run python -m experiments.report"
