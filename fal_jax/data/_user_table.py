@@ -52,8 +52,8 @@ def load_csv(
       >>> file = pathlib.Path(folder) / "loans.csv"
       >>> _ = file.write_text("age,job,late\n31,clerk,no\n64,,yes\n")
       >>> table = load_csv(file, label="late", positive="yes")
-      >>> table.columns[1], table.labels
-      (Column(name='job', kind='category', missing=True, levels=('clerk',)), array([0, 1], ...))
+      >>> table.columns[1].kind, table.columns[1].levels, table.labels.tolist()
+      ('category', ('clerk',), [0, 1])
     """
     path = pathlib.Path(file)
     if not path.is_file():
