@@ -131,7 +131,7 @@ def timings(record: dict) -> str:
 def _median_and_range(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     if low == high:
-        return f"{low:,}"
+        return f"{low + 0:,}"  # without the sign of -0.0
     return f"{np.median(values):.3g} ({low:.3g} to {high:.3g})"
 
 
