@@ -70,6 +70,55 @@ def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Ar
     return array.astype(jnp.promote_types(array.dtype, jnp.int32))  # int8 cannot hold 300 classes
 
 
+def labels_or_shares(
+    value: ArrayLike,
+    shape: tuple[int, ...],
+    *,
+    of: str,
+    dtype: jnp.dtype,
+    any_value: bool = False,
+) -> jax.Array:
+    """Returns integer labels of the batch shape, or soft labels of all of `shape` as `dtype`.
+
+    `shape` is that of the argument `of`, `[..., classes]`. Shares are at least 0, but for
+    `any_value`, where some rows are masked.
+    """
+    came = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    if not jnp.issubdtype(came, jnp.floating):
+        return labels(value, shape[:-1], of=of)
+    array = jnp.asarray(value, dtype)
+    if array.shape == shape[:-1]:
+        raise TypeError(
+            f"labels must have an integer dtype where they are one number an example, got {came}; "
+            f"soft labels are one share a class, of shape {shape}."
+        )
+    if array.shape != shape:
+        raise ValueError(
+            f"labels must have shape {shape} where they are floating, one share a class, or "
+            f"{shape[:-1]} where they are integer, for {of}, got shape {array.shape}."
+        )
+    if not any_value:
+        _check_range("labels", value, 0.0, np.inf)
+    return array
+
+
+def like(
+    name: str,
+    value: ArrayLike,
+    other: jax.Array,
+    *,
+    of: str,
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
+) -> jax.Array:
+    """Returns `value` as the dtype of `other`, the argument `of`, whose shape it must have."""
+    array = jnp.asarray(value, other.dtype)
+    if array.shape != other.shape:
+        raise ValueError(f"{name} must have shape {other.shape}, as {of}, got {array.shape}.")
+    _check_range(name, value, minimum, maximum)
+    return array
+
+
 def sizes(num_classes: int, dim: int) -> None:
     """Refuses fewer than 2 classes and features without a column."""
     if num_classes < 2 or dim < 1:

@@ -52,22 +52,22 @@ def ranking_score(distances):
     return distances[..., 0] - distances[..., 1]
 
 
-def softmax_cross_entropy(logits, labels):
+def softmax_cross_entropy(logits, labels, *, where=True):
     """Eq. 4 for one example: -log p(z_i | x_i)."""
-    return softmax_focal_loss(logits, labels, gamma=0.0)
+    return softmax_focal_loss(logits, labels, gamma=0.0, where=where)
 
 
-def softmax_focal_loss(logits, labels, *, gamma=2.0, alpha=None):
+def softmax_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
     """Eq. 1 on the softmax: -alpha_z (1 - p_z)^gamma log p_z, p_z the true class' probability."""
     logits = _extended(logits)
     weights, rows = _class_weights(alpha, logits.shape[-1]), []
     for row, z in zip(logits.reshape(-1, len(weights)), np.ravel(labels), strict=True):
         wrong, surprise = _wrong_and_surprise(row[z], np.delete(row, z))
         rows.append(weights[z] * wrong**gamma * surprise)
-    return np.asarray(np.reshape(rows, np.shape(labels)), np.float64)
+    return np.asarray(np.where(where, np.reshape(rows, np.shape(labels)), 0), np.float64)
 
 
-def sigmoid_focal_loss(logits, labels, *, gamma=2.0, alpha=None):
+def sigmoid_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
     """Eq. 1 as printed: p = sigmoid(logit), p_t and alpha_t by the label, elementwise."""
     logits, labels = np.broadcast_arrays(_extended(logits), labels)
     weights = np.broadcast_to(0.0 if alpha is None else alpha, logits.shape)
@@ -77,7 +77,7 @@ def sigmoid_focal_loss(logits, labels, *, gamma=2.0, alpha=None):
         wrong, surprise = _wrong_and_surprise(logit if y else -logit, np.zeros(1))
         alpha_t = 1.0 if alpha is None else (weight if y else 1 - weight)
         values.append(alpha_t * wrong**gamma * surprise)
-    return np.asarray(np.reshape(values, logits.shape), np.float64)
+    return np.asarray(np.where(where, np.reshape(values, logits.shape), 0), np.float64)
 
 
 def class_mean_distance(distances, labels, *, where=None, over="present"):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._classification import focal_of_log_odds, true_class_log_odds
+from fal_jax.losses._focal import focal_of_log_odds, true_class_log_odds
 from fal_jax.losses._reduce import batch_mean, checked_batch, class_means
 from fal_jax.losses._scores import (
     of_class,

@@ -185,6 +185,17 @@ def of_class(values: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.sum(jax.lax.broadcast_to_rank(values, is_true.ndim), axis=-1, where=is_true)
 
 
+def true(values: jax.Array, labels: jax.Array) -> jax.Array:
+    """`values [..., classes]` at the true class, `[...]`; 0 for a label that is none."""
+    is_true = jax.nn.one_hot(labels, values.shape[-1], dtype=bool)
+    return jnp.sum(values, axis=-1, where=is_true)
+
+
+def below_top(logits: jax.Array) -> jax.Array:
+    """Logits less the largest, the same to a softmax, so that what is added keeps its digits."""
+    return logits - jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
+
+
 def two_class_scores(
     features: jax.Array, labels: jax.Array, anchors: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

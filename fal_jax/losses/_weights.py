@@ -1,4 +1,4 @@
-"""Class weights from class counts, for `alpha`; they sum to the number of classes."""
+"""Weights: of classes by their counts, for `alpha`, and of examples by their influence."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._focal import true_class_log_odds
 
 
 def inverse_frequency_weights(class_counts: ArrayLike) -> jax.Array:
@@ -27,7 +28,7 @@ def inverse_frequency_weights(class_counts: ArrayLike) -> jax.Array:
       >>> inverse_frequency_weights([300, 100])
       Array([0.5, 1.5], dtype=float32)
     """
-    counts = _counts(class_counts)
+    counts = checked_counts(class_counts)
     return _sum_to_classes(1 / counts)
 
 
@@ -64,7 +65,7 @@ def effective_number_weights(
       >>> effective_number_weights([1, 2], beta=0.5)
       Array([1.2, 0.8], dtype=float32)
     """
-    counts = _counts(class_counts)
+    counts = checked_counts(class_counts)
     if beta is None and one_minus_beta is not None:
         rest = one_minus_beta
     elif beta is not None and one_minus_beta is None:
@@ -87,6 +88,51 @@ def effective_number_weights(
         return _sum_to_classes(_effective_weights(np, counts, np.asarray(rest, np.float64)))
 
 
+def influence_balanced_weights(
+    logits: ArrayLike,
+    labels: ArrayLike,
+    feature_norms: ArrayLike,
+    *,
+    strength: ArrayLike = 1000.0,
+    epsilon: ArrayLike = 1e-3,
+) -> jax.Array:
+    """Weights that make up for the influence of each example on the last layer.
+
+    `strength / (||p - onehot(y)||_1 ||f||_1 + epsilon)`, to multiply cross-entropy with.
+
+    Args:
+      logits: `[..., classes]`, floating; at least 2 classes.
+      labels: `[...]`, integer in `[0, classes)`.
+      feature_norms: `[...]`, floating, at least 0: `jnp.abs(features).sum(-1)`.
+      strength: scalar, at least 0, the source's alpha.
+      epsilon: scalar above 0.
+
+    Returns:
+      `[...]`, one weight an example, in `promote_types(dtype, float32)`; NaN for an out-of-range
+      label. Gradients stop: the weights are constants.
+
+    Raises:
+      ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
+      TypeError: if logits or feature_norms are not floating, or labels not integer.
+
+    References:
+      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021, Eq. 8.
+
+    Example:
+      >>> influence_balanced_weights([[0.0, 0.0]], [1], [4.0], strength=1.0).round(4)
+      Array([0.2499], dtype=float32)
+    """
+    logits = _checks.scores("logits", logits)
+    labels = _checks.labels(labels, logits.shape[:-1], of="logits")
+    norms = _checks.floating("feature_norms", feature_norms)
+    if norms.shape != labels.shape:
+        raise ValueError(f"feature_norms must have shape {labels.shape}, got shape {norms.shape}.")
+    wrong = jnp.exp(-jax.nn.softplus(true_class_log_odds(logits, labels)))  # 1 - p_y
+    strength = _checks.number("strength", strength, logits.dtype)
+    epsilon = _checks.number("epsilon", epsilon, logits.dtype, open_minimum=True)
+    return jax.lax.stop_gradient(strength / (2 * wrong * norms + epsilon))
+
+
 def _effective_weights(xp, counts, one_minus_beta):
     """`1 / (1 - beta^n)` by log1p and expm1, and its limit `1 / n` (to scale) at beta = 1."""
     is_limit = one_minus_beta == 0
@@ -95,15 +141,16 @@ def _effective_weights(xp, counts, one_minus_beta):
     return xp.where(is_limit, 1 / counts, weights)
 
 
-def _counts(class_counts: ArrayLike) -> np.ndarray | jax.Array:
+def checked_counts(
+    class_counts: ArrayLike, num_classes: int | None = None
+) -> np.ndarray | jax.Array:
     """`[classes]` counts: float64 on the host where concrete, floating where traced."""
-    if np.ndim(class_counts) != 1 or np.shape(class_counts)[0] < 2:
-        raise ValueError(
-            "class_counts must have shape [classes] with at least 2 classes, "
-            f"got shape {np.shape(class_counts)}."
-        )
+    shape = np.shape(class_counts)
+    if len(shape) != 1 or shape[0] < 2 or num_classes not in (None, shape[0]):
+        expected = f"({num_classes},)" if num_classes else "[classes] with at least 2 classes"
+        raise ValueError(f"class_counts must have shape {expected}, got shape {shape}.")
     if _checks.is_traced(class_counts):
-        counts = jnp.asarray(class_counts, jnp.result_type(class_counts, jnp.float32))
+        counts = jnp.asarray(class_counts, jnp.result_type(float))
         return jnp.where(jnp.all(counts >= 1), counts, jnp.nan)
     counts = np.asarray(class_counts, np.float64)
     if not np.all(counts >= 1):

@@ -8,13 +8,14 @@ import dataclasses
 import inspect
 import itertools
 from collections.abc import Callable
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.testing import assert_allclose
 
-from tests import reference
+from tests import reference, reference_family
 
 AXES = {
     "features": "... dim",
@@ -28,11 +29,38 @@ AXES = {
     "log_det": "classes",
     "log_prior": "classes",
     "class_counts": "classes",
+    "cosines": "... classes",
+    "affinities": "... classes",
+    "log_odds": "... classes",
+    "losses": "... classes",
+    "noise": "... classes",
+    "ignored": "... classes",
+    "feature_norms": "...",
+    "counts": "classes",
+    "trained_log_prior": "classes",
+    "prototypes": "classes prototypes dim",
 }
-NON_NEGATIVE = {"gamma", "alpha", "margin", "beta", "likelihood_weight", "one_minus_beta"}
+INTEGER = {"labels": None, "class_counts": (1, 5000), "counts": (0, 5000), "ignored": (0, 2)}
+NON_NEGATIVE = {
+    *(
+        "gamma",
+        "alpha",
+        "margin",
+        "beta",
+        "likelihood_weight",
+        "one_minus_beta",
+        "clip",
+        "exponent",
+    ),
+    *("gamma_positive", "gamma_negative", "smoothing", "sigma", "weight", "mitigation", "margins"),
+    *("compensation", "max_margin", "most", "least", "strength", "floor"),
+}
+POSITIVE = {"sigma", "floor"}
 # What float32 can promise: relative above 1, absolute below, where small losses lose digits.
 _FLOAT32 = 2e-6
-_RANGES = {"logits": (-10, 10), "distances": (0, 10)}
+_RANGES = dict.fromkeys(("logits", "log_odds", "losses"), (-10, 10))
+_RANGES |= {"distances": (0, 10), "affinities": (0, 1), "feature_norms": (0, 5)}
+_EXTREMES = {"distances": (0.0, 1e4, 1.0), "cosines": (-1.0, 0.0, 1.0), "affinities": (0.0, 1.0)}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)  # compared and hashed by identity, as jit needs
@@ -43,7 +71,8 @@ class Case:
     `options` are its hyper-parameters, each away from its default so that dropping one shows, with
     arrays one number a class; `variants` are further settings to compare with the reference.
     `elementwise` labels have the shape of the logits and are 0 or 1. `classes` is the number of
-    classes, and `permutable` is false where their order matters.
+    classes, and `permutable` is false where their order matters. `fixed` are arguments that a
+    program is compiled for. `stops` says which gradients stop, "some" or "all".
     """
 
     function: Callable
@@ -53,6 +82,8 @@ class Case:
     classes: int = 4
     elementwise: bool = False
     permutable: bool = True
+    fixed: dict = dataclasses.field(default_factory=dict)
+    stops: Literal["", "some", "all"] = ""
 
     def __str__(self):
         return self.function.__name__
@@ -73,7 +104,7 @@ class Case:
     @property
     def differentiable(self):
         """The names of its floating arrays."""
-        return [name for name in self.arrays if name not in ("labels", "class_counts")]
+        return [name for name in self.arrays if name not in INTEGER]
 
     @property
     def batched(self):
@@ -96,14 +127,15 @@ class Case:
     def draw(self, batch=(6,), seed=0):
         """Arrays by name, in float64."""
         rng = np.random.default_rng(seed)
-        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,)}
+        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,), "prototypes": (3,)}
         drawn = {}
         for name in self.arrays:
             shape = sum((sizes[axis] for axis in self.axes(name)), ())
             if name == "labels":
                 drawn[name] = rng.integers(0, 2 if self.elementwise else self.classes, shape)
-            elif name == "class_counts":
-                drawn[name] = rng.integers(1, 5000, shape)
+            elif name in INTEGER:
+                drawn[name] = rng.integers(*INTEGER[name], shape)
+                drawn[name] = drawn[name].astype(bool) if name == "ignored" else drawn[name]
             else:
                 drawn[name] = rng.uniform(*_RANGES.get(name, (-1, 1)), shape)
         return drawn
@@ -118,9 +150,13 @@ class Case:
             rows = np.array([[0.0, 0.0], [100.0, 0.0], [50.0, 0.0], [0.0, 0.5], [-60.0, 80.0]])
             if "log_variances" in arrays:
                 arrays["log_variances"] = np.zeros_like(corners)
+            if "prototypes" in arrays:
+                arrays["prototypes"] = corners[:, None]
         else:
-            values = (-1e4, 0.0, 1e4) if self.first == "logits" else (0.0, 1e4, 1.0)
+            values = _EXTREMES.get(self.first, (-1e4, 0.0, 1e4))
             rows = np.array(list(itertools.product(values, repeat=self.classes)))
+            others = self.draw(batch=(len(rows),))
+            arrays |= {name: others[name] for name in arrays if "..." in self.axes(name)}
         arrays[self.first] = rows
         if self.elementwise:
             arrays["labels"] = np.arange(rows.size).reshape(rows.shape) % 2
@@ -143,7 +179,7 @@ class Case:
         if "where" in self.parameters:
             yield "where", arrays | {"where": np.ones(7, bool)}
             yield "where", arrays | {"where": np.ones((6, 1), bool)}
-        if not self.elementwise:
+        if not self.elementwise and self.first != "labels":
             yield self.first, arrays | {self.first: arrays[self.first].ravel()[0]}
             counts_classes = next(name for name in arrays if "classes" in self.axes(name))
             axis = self.axes(counts_classes).index("classes") - len(self.axes(counts_classes))
@@ -152,11 +188,16 @@ class Case:
 
     def __call__(self, arrays, **options):
         """The loss of `arrays` with the row's options, but for those given here."""
-        return self.function(**(self.options | arrays | options))
+        return self.function(**(self.options | self.fixed | arrays | options))
 
     def expected(self, arrays, **options):
         """The same by the reference."""
-        return getattr(reference, str(self))(**(self.options | arrays | options))
+        twin = getattr(reference, str(self), None) or getattr(reference_family, str(self))
+        return twin(**(self.options | self.fixed | arrays | options))
+
+    def mask(self, keep):
+        """A mask of examples in the shape that `where` must have."""
+        return np.repeat(keep[:, None], self.classes, 1) if self.elementwise else keep
 
     def vmap_axes(self, arrays):
         """For `jax.vmap`: 0 for what has a batch axis, None for what all examples share."""
@@ -174,7 +215,7 @@ class Case:
 
 def floats(arrays, dtype):
     """The floating arrays cast to `dtype`, labels and counts left."""
-    keep = {"labels", "class_counts", "where"}
+    keep = {"where", *INTEGER}
     return {k: jnp.asarray(v, None if k in keep else dtype) for k, v in arrays.items()}
 
 
