@@ -13,6 +13,10 @@ from fal_jax.data._loading import load_table as load_table
 from fal_jax.data._preprocessing import Preprocessing as Preprocessing
 from fal_jax.data._preprocessing import fit_preprocessing as fit_preprocessing
 from fal_jax.data._preprocessing import preprocess as preprocess
+from fal_jax.data._sampling import ClassRows as ClassRows
+from fal_jax.data._sampling import class_aware_rows as class_aware_rows
+from fal_jax.data._sampling import class_rows as class_rows
+from fal_jax.data._sampling import sample_rows as sample_rows
 from fal_jax.data._satimage import load_satimage as load_satimage
 from fal_jax.data._satimage import satimage_official_split as satimage_official_split
 from fal_jax.data._scaling import Scaler as Scaler

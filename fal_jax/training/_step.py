@@ -19,11 +19,13 @@ class Batch(NamedTuple):
       inputs: `[batch, ...]`.
       labels: `[batch]`, integer.
       where: `[batch]`, bool, the valid examples; the others may hold anything.
+      step: how many steps came before; the trainer sets it, for losses that change in training.
     """
 
     inputs: jax.Array
     labels: jax.Array
     where: jax.Array
+    step: jax.Array | int = 0
 
 
 class Loss(Protocol):
@@ -42,12 +44,14 @@ class TrainState(NamedTuple):
       stats: the model's statistics.
       opt_state: the optimiser's state.
       anchors: the state of anchors that a rule moves, or None.
+      step: the number of steps made, int32.
     """
 
     params: Params
     stats: Stats
     opt_state: optax.OptState
     anchors: AnchorState | None
+    step: jax.Array
 
 
 class Trainer(NamedTuple):
@@ -94,7 +98,7 @@ def trainer(
     def init(key: jax.Array) -> TrainState:
         params, stats = model.init(key)
         if rule is None:
-            return TrainState(params, stats, optimizer.init(params), None)
+            return TrainState(params, stats, optimizer.init(params), None, jnp.int32(0))
         if "anchors" not in params["head"]:
             raise ValueError(
                 "rule moves anchors, so model must have an anchored head, got one with "
@@ -102,13 +106,14 @@ def trainer(
             )
         anchors = rule.init(params["head"]["anchors"])
         params = {name: value for name, value in params.items() if name != "head"}
-        return TrainState(params, stats, optimizer.init(params), anchors)
+        return TrainState(params, stats, optimizer.init(params), anchors, jnp.int32(0))
 
     def update(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
         def objective(params: Params):
             params = model_params(state._replace(params=params))
             outputs, stats = model.apply(params, state.stats, batch.inputs, train=True)
-            return loss(outputs, params["head"], batch), (outputs.features, stats)
+            value = loss(outputs, params["head"], batch._replace(step=state.step))
+            return value, (outputs.features, stats)
 
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, (features, stats)), gradients = gradient(state.params)
@@ -117,7 +122,7 @@ def trainer(
         anchors = state.anchors
         if rule is not None and anchors is not None:
             anchors = rule.update(features, batch.labels, anchors, where=batch.where)
-        return TrainState(params, stats, opt_state, anchors), value
+        return TrainState(params, stats, opt_state, anchors, state.step + 1), value
 
     return Trainer(init, update)
 
