@@ -112,8 +112,9 @@ def normed_conv(
 
     def init(key: jax.Array) -> tuple[Params, Stats]:
         kernel = kernel_init(key, (size, size, num_inputs, num_outputs), jnp.float32)
-        ones, zeros = jnp.ones(num_outputs), jnp.zeros(num_outputs)
-        return {"kernel": kernel, "scale": ones, "bias": zeros}, {"mean": zeros, "variance": ones}
+        # Each leaf an array of its own, so that all may be donated.
+        params = {"kernel": kernel, "scale": jnp.ones(num_outputs), "bias": jnp.zeros(num_outputs)}
+        return params, {"mean": jnp.zeros(num_outputs), "variance": jnp.ones(num_outputs)}
 
     def apply(
         params: Params,
