@@ -55,6 +55,46 @@ def linear_head(num_classes: int, dim: int) -> Head:
     return Head(init, apply)
 
 
+def cosine_head(num_classes: int, dim: int, *, scale: ArrayLike = 30.0) -> Head:
+    """Logits `scale * cos(features, kernel)`, the angle to one direction a class.
+
+    A margin on the cosine of the true class, as LDAM and CosFace have it, is a margin of `scale`
+    times as much on its logit.
+
+    Args:
+      num_classes: number of classes, at least 2.
+      dim: width of the features.
+      scale: scalar above 0, the logit of a feature in its class' direction; may be traced.
+
+    Returns:
+      A `Head` with the parameter `kernel [dim, classes]` (normal). A feature or a direction
+      shorter than 1e-6 counts as one of that length: a feature of 0 has logits of 0.
+
+    Raises:
+      ValueError: num_classes is below 2, dim below 1 or a concrete scale not above 0.
+
+    References:
+      Cao et al., "Learning imbalanced datasets with label-distribution-aware margin loss", NeurIPS
+      2019 (scale 30); Wang et al., "CosFace", CVPR 2018, Eq. 4.
+
+    Example:
+      >>> head = cosine_head(2, 8)
+      >>> head.apply(head.init(jax.random.key(0)), jnp.ones((5, 8))).shape
+      (5, 2)
+    """
+    _checks.sizes(num_classes, dim)
+    scale = _checks.number("scale", scale, jnp.float32, open_minimum=True)
+
+    def init(key: jax.Array) -> HeadParams:
+        return {"kernel": jax.random.normal(key, (dim, num_classes))}
+
+    def apply(params: HeadParams, features: jax.Array) -> jax.Array:
+        features = _checks.floating("features", features)
+        return scale * jnp.matmul(_unit(features, -1), _unit(params["kernel"], 0))
+
+    return Head(init, apply)
+
+
 def anchored_head(num_classes: int, dim: int, *, spread: ArrayLike = 4.0) -> Head:
     """Logits of the distance softmax: minus the squared distances to one anchor a class.
 
@@ -83,3 +123,9 @@ def anchored_head(num_classes: int, dim: int, *, spread: ArrayLike = 4.0) -> Hea
         return distance_logits(squared_distances(features, params["anchors"]))
 
     return Head(init, apply)
+
+
+def _unit(vectors: jax.Array, axis: int) -> jax.Array:
+    """Vectors along an axis, scaled to length 1."""
+    squares = jnp.sum(vectors**2, axis=axis, keepdims=True)
+    return vectors * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))

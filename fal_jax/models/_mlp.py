@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,9 +83,9 @@ def classifier(body: Model, head: Head) -> Model:
         return {"body": params, "head": head.init(head_key)}, stats
 
     def apply(
-        params: Params, stats: Stats, inputs: ArrayLike, *, train: bool = False
+        params: Params, stats: Stats, inputs: ArrayLike, **options: Any
     ) -> tuple[Outputs, Stats]:
-        features, stats = body.apply(params["body"], stats, inputs, train=train)
+        features, stats = body.apply(params["body"], stats, inputs, **options)
         return Outputs(features, head.apply(params["head"], features)), stats
 
     return Model(init, apply)

@@ -1,6 +1,6 @@
 """What a network is here: a pair of pure functions over plain dicts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 import jax
@@ -28,8 +28,9 @@ class Model(NamedTuple):
 
     Attributes:
       init: `init(key) -> (params, stats)`, nested plain dicts of arrays.
-      apply: `apply(params, stats, inputs, *, train=False) -> (outputs, stats)`; with `train` the
-        statistics (of batch norm, say) are those of the batch, and the new ones are returned.
+      apply: `apply(params, stats, inputs, *, train=False, axis_name=None) -> (outputs, stats)`;
+        with `train` the statistics (of batch norm, say) are those of the batch, and the new ones
+        are returned. `axis_name` is the mapped axis that the batch is split over, or None.
     """
 
     init: Callable[[jax.Array], tuple[Params, Stats]]
@@ -63,7 +64,12 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Model:
         return nnx.to_pure_dict(params), nnx.to_pure_dict(stats)
 
     def apply(
-        params: Params, stats: Stats, inputs: ArrayLike, *, train: bool = False
+        params: Params,
+        stats: Stats,
+        inputs: ArrayLike,
+        *,
+        train: bool = False,
+        axis_name: Hashable | None = None,
     ) -> tuple[Any, Stats]:
         states = []
         for template, values in ((abstract_params, params), (abstract_stats, stats)):
@@ -71,6 +77,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Model:
             nnx.replace_by_pure_dict(state, values)
             states.append(state)
         module = nnx.merge(graph, *states)
+        module.set_attributes(nnx.BatchNorm, axis_name=axis_name, raise_if_not_found=False)
         if train:
             module.train()
         else:

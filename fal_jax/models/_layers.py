@@ -1,0 +1,187 @@
+"""Layers of networks for images, each a `Model` over plain dicts, and what joins them."""
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike, DTypeLike
+
+from fal_jax import _checks
+from fal_jax.models._conv import convolution
+from fal_jax.models._heads import Head
+from fal_jax.models._mlp import classifier
+from fal_jax.models._model import Model, Params, Stats
+
+Initializer = jax.nn.initializers.Initializer
+he_normal = jax.nn.initializers.he_normal()
+
+
+def chain(layers: Mapping[str, Model]) -> Model:
+    """Layers one after the other; parameters and statistics lie under their names."""
+
+    def init(key: jax.Array) -> tuple[Params, Stats]:
+        params, stats = {}, {}
+        for name, layer_key in zip(layers, jax.random.split(key, len(layers)), strict=True):
+            params[name], stats[name] = layers[name].init(layer_key)
+        return params, stats
+
+    def apply(
+        params: Params,
+        stats: Stats,
+        inputs: jax.Array,
+        *,
+        train: bool = False,
+        axis_name: Hashable | None = None,
+    ) -> tuple[jax.Array, Stats]:
+        new = {}
+        for name, layer in layers.items():
+            inputs, new[name] = layer.apply(
+                params[name], stats[name], inputs, train=train, axis_name=axis_name
+            )
+        return inputs, new
+
+    return Model(init, apply)
+
+
+def then(layer: Model, *functions: Callable[[jax.Array], jax.Array]) -> Model:
+    """A layer, and functions of its outputs in their order."""
+
+    def apply(
+        params: Params, stats: Stats, inputs: jax.Array, **options: Any
+    ) -> tuple[jax.Array, Stats]:
+        outputs, stats = layer.apply(params, stats, inputs, **options)
+        for function in functions:
+            outputs = function(outputs)
+        return outputs, stats
+
+    return Model(layer.init, apply)
+
+
+def dense(num_inputs: int, num_outputs: int, *, kernel_init: Initializer) -> Model:
+    """`inputs @ kernel + bias`."""
+
+    def init(key: jax.Array) -> tuple[Params, Stats]:
+        kernel = kernel_init(key, (num_inputs, num_outputs), jnp.float32)
+        return {"kernel": kernel, "bias": jnp.zeros(num_outputs)}, {}
+
+    def apply(params: Params, stats: Stats, inputs: jax.Array, **_: Any) -> tuple[jax.Array, Stats]:
+        kernel = params["kernel"].astype(inputs.dtype)
+        outputs = jnp.dot(inputs, kernel, preferred_element_type=jnp.float32) + params["bias"][None]
+        return outputs.astype(inputs.dtype), stats
+
+    return Model(init, apply)
+
+
+def conv(
+    num_inputs: int,
+    num_outputs: int,
+    *,
+    size: int,
+    stride: int = 1,
+    padding: int,
+    kernel_init: Initializer,
+) -> Model:
+    """A convolution and a bias."""
+
+    def init(key: jax.Array) -> tuple[Params, Stats]:
+        kernel = kernel_init(key, (size, size, num_inputs, num_outputs), jnp.float32)
+        return {"kernel": kernel, "bias": jnp.zeros(num_outputs)}, {}
+
+    def apply(params: Params, stats: Stats, inputs: jax.Array, **_: Any) -> tuple[jax.Array, Stats]:
+        kernel, bias = (params[name].astype(inputs.dtype) for name in ("kernel", "bias"))
+        outputs = convolution(inputs, kernel, stride=stride, padding=padding)
+        return outputs + _per_channel(bias), stats
+
+    return Model(init, apply)
+
+
+def normed_conv(
+    num_inputs: int,
+    num_outputs: int,
+    *,
+    size: int = 3,
+    stride: int = 1,
+    padding: int = 1,
+    kernel_init: Initializer,
+    decay: float,
+    epsilon: float,
+) -> Model:
+    """A convolution and batch norm, with parameters and statistics in float32."""
+
+    def init(key: jax.Array) -> tuple[Params, Stats]:
+        kernel = kernel_init(key, (size, size, num_inputs, num_outputs), jnp.float32)
+        # Each leaf an array of its own, so that all may be donated.
+        params = {"kernel": kernel, "scale": jnp.ones(num_outputs), "bias": jnp.zeros(num_outputs)}
+        return params, {"mean": jnp.zeros(num_outputs), "variance": jnp.ones(num_outputs)}
+
+    def apply(
+        params: Params,
+        stats: Stats,
+        inputs: jax.Array,
+        *,
+        train: bool = False,
+        axis_name: Hashable | None = None,
+    ) -> tuple[jax.Array, Stats]:
+        kernel = params["kernel"].astype(inputs.dtype)
+        outputs = convolution(inputs, kernel, stride=stride, padding=padding)
+        wide = outputs.astype(jnp.promote_types(outputs.dtype, jnp.float32))
+        used = stats
+        if train:
+            used = moments(wide, axis_name)
+            stats = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, stats, used)
+        scale = params["scale"] * jax.lax.rsqrt(used["variance"] + epsilon)
+        normed = (wide - _per_channel(used["mean"])) * _per_channel(scale)
+        return (normed + _per_channel(params["bias"])).astype(inputs.dtype), stats
+
+    return Model(init, apply)
+
+
+def moments(inputs: jax.Array, axis_name: Hashable | None) -> dict[str, jax.Array]:
+    """Mean and variance of each channel over the batch, wherever its examples lie."""
+
+    def over_all(values: jax.Array) -> jax.Array:
+        total, number = jnp.sum(values, axis=(0, 1, 2)), jnp.float32(math.prod(values.shape[:3]))
+        if axis_name is not None:
+            total, number = jax.lax.psum((total, number), axis_name)
+        return total / number
+
+    mean = over_all(inputs)
+    return {"mean": mean, "variance": over_all((inputs - _per_channel(mean)) ** 2)}
+
+
+def max_pool(inputs: jax.Array, size: int = 2) -> jax.Array:
+    """The largest value of each square of `size x size` pixels."""
+    window = (1, size, size, 1)
+    return jax.lax.reduce_window(inputs, -jnp.inf, jax.lax.max, window, window, "VALID")
+
+
+def mean_over_pixels(inputs: jax.Array) -> jax.Array:
+    """The mean over height and width, in float32."""
+    return jnp.mean(inputs, axis=(1, 2), dtype=jnp.promote_types(inputs.dtype, jnp.float32))
+
+
+def image_classifier(
+    layers: Mapping[str, Model], head: Head, *, channels: int, dtype: DTypeLike
+) -> Model:
+    """Layers from images to features, computed in `dtype`, and a head for float32 features."""
+    trunk = chain(layers)
+
+    def apply(
+        params: Params, stats: Stats, inputs: ArrayLike, **options: Any
+    ) -> tuple[jax.Array, Stats]:
+        images = _checks.floating("inputs", inputs)
+        if images.ndim != 4 or images.shape[-1] != channels:
+            raise ValueError(
+                f"inputs must have shape [batch, height, width, {channels}], "
+                f"got shape {images.shape}."
+            )
+        features, stats = trunk.apply(params, stats, images.astype(dtype), **options)
+        return features.astype(jnp.promote_types(features.dtype, jnp.float32)), stats
+
+    return classifier(Model(trunk.init, apply), head)
+
+
+def _per_channel(vector: jax.Array) -> jax.Array:
+    return vector[None, None, None]
