@@ -25,10 +25,10 @@ from rich.table import Table as Grid
 
 from experiments import command, figures, records, runs, study, tables, tasks
 from experiments.parts import Parts
-from experiments.recording import ALL, describe, earlier, gathered
+from experiments.recording import ALL, STUDY, describe, earlier, gathered
 from fal_jax import data
 from fal_jax.data import Table
-from fal_jax.estimators import Baseline, Method
+from fal_jax.estimators import FAMILY, Baseline, Method
 
 BUDGETS = ("equal", "paper")
 AVERAGED = ("CE", "FL", "FAL", "FAML", "CB-FAL", "FAL-light", "XGBoost")
@@ -58,8 +58,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--allow-partial", action="store_true", help="take a file with other than all rows")
     add("--protocol", choices=tasks.PROTOCOLS, default="holdout", help="default: holdout")
     add("--budget", choices=BUDGETS, default="equal", help="default: equal")
-    add("--methods", nargs="+", choices=ALL, default=list(ALL), metavar="METHOD",
-        help=f"which to compare, of: {', '.join(ALL)} (default: all)")  # fmt: skip
+    add("--methods", nargs="+", choices=ALL, default=list(STUDY), metavar="METHOD",
+        help=f"which to compare (default: {', '.join(STUDY)}); also of the family: "
+        f"{', '.join(FAMILY)}")  # fmt: skip
     add("--seeds", type=command.positive, default=10, help="holdouts (default: 10)")
     add("--folds", type=command.several, default=10, help="of nested-cv (default: 10)")
     add("--epochs", type=command.positive, default=50, help="default: 50")

@@ -10,10 +10,12 @@ from typing import Any
 from experiments import runs, scoring, tasks
 from experiments.problems import Problems, batch_size
 from fal_jax.data import Table
-from fal_jax.estimators import BASELINES, METHODS, Baseline, Method
+from fal_jax.estimators import BASELINES, FAMILY, METHODS, Baseline, Method
 
-ALL = {**METHODS, **BASELINES}
+STUDY = {**METHODS, **BASELINES}
 """The methods of the study: ours, and those of other libraries."""
+ALL = {**STUDY, **FAMILY}
+"""All methods that have a name."""
 
 
 def earlier(

@@ -163,7 +163,7 @@ def page(folder: pathlib.Path = RESULTS) -> str:
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())
         draw = _DRAWN.get(record["experiment"])
-        if record.get("protocol") == "block-holdout":
+        if record.get("protocol") == "block-holdout" or path.stem.startswith("family_"):
             draw = holdout
         if draw is None:
             continue

@@ -76,18 +76,19 @@ class Method:
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
 
 
-def _mean(values: jax.Array, where: jax.Array) -> jax.Array:
+def mean(values: jax.Array, where: jax.Array) -> jax.Array:
+    """The mean over the valid examples; 0 where none is."""
     return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)
 
 
 def _cross_entropy(outputs: Outputs, _, batch: Batch, __) -> jax.Array:
-    return _mean(losses.softmax_cross_entropy(outputs.logits, batch.labels), batch.where)
+    return mean(losses.softmax_cross_entropy(outputs.logits, batch.labels), batch.where)
 
 
 def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
     gamma, alpha = settings["gamma"], _class_weights(settings)
     focal = losses.softmax_focal_loss(outputs.logits, batch.labels, gamma=gamma, alpha=alpha)
-    return _mean(focal, batch.where)
+    return mean(focal, batch.where)
 
 
 def _class_weights(settings: Settings) -> jax.Array:
@@ -124,11 +125,13 @@ def _lgm(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
     )
 
 
-def _linear(num_classes: int, dim: int, _: Settings) -> models.Head:
+def linear(num_classes: int, dim: int, _: Settings) -> models.Head:
+    """A linear head."""
     return models.linear_head(num_classes, dim)
 
 
-def _anchored(num_classes: int, dim: int, settings: Settings) -> models.Head:
+def anchored(num_classes: int, dim: int, settings: Settings) -> models.Head:
+    """Anchors that start as far apart as the settings say."""
     return models.anchored_head(num_classes, dim, spread=settings["anchor_spread"])
 
 
@@ -162,36 +165,36 @@ _LGM_SEARCH = (
 _FAML_FIXED = {"beta": 0.1, "ratio": 1.3, "every": 200}
 
 METHODS: Mapping[str, Method] = {
-    "CE": Method(_cross_entropy, _linear, _LEARNING_RATE),
-    "CE+SMOTE": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="smote"),
-    "CE+NearMiss": Method(_cross_entropy, _linear, _LEARNING_RATE, resample="nearmiss-3"),
-    "FL": Method(_focal, _linear, _LEARNING_RATE | _FOCAL),
-    "FAL": Method(_fal, _anchored, _FAL_SEARCH, {"beta": 0.1}),
+    "CE": Method(_cross_entropy, linear, _LEARNING_RATE),
+    "CE+SMOTE": Method(_cross_entropy, linear, _LEARNING_RATE, resample="smote"),
+    "CE+NearMiss": Method(_cross_entropy, linear, _LEARNING_RATE, resample="nearmiss-3"),
+    "FL": Method(_focal, linear, _LEARNING_RATE | _FOCAL),
+    "FAL": Method(_fal, anchored, _FAL_SEARCH, {"beta": 0.1}),
     "FAML": Method(
         _fal,
-        _anchored,
+        anchored,
         _FAL_SEARCH,
         _FAML_FIXED,
         rule=_faml_decay,
     ),
     "FAML-0.999": Method(
         _fal,
-        _anchored,
+        anchored,
         _FAL_SEARCH,
         _FAML_FIXED | {"rate": anchors.paper_constant},
         rule=_faml_constant,
     ),
-    "FL+LGM": Method(_lgm, _anchored, _LGM_SEARCH),
-    "CB-CE": Method(_focal, _linear, _LEARNING_RATE | _CLASS_BALANCED, {"gamma": 0.0}),
+    "FL+LGM": Method(_lgm, anchored, _LGM_SEARCH),
+    "CB-CE": Method(_focal, linear, _LEARNING_RATE | _CLASS_BALANCED, {"gamma": 0.0}),
     "CB-FAL": Method(
         _fal,
-        _anchored,
+        anchored,
         _LEARNING_RATE | _GAMMA | _CLASS_BALANCED | _SPREAD | _MARGIN,
         {"beta": 0.1},
     ),
     "FAL-light": Method(
         _fal,
-        _anchored,
+        anchored,
         _LEARNING_RATE | _SPREAD | _MARGIN | {"beta": Range(1e-4, 0.1, log=True)},
         {"gamma": 0.0, "alpha_odds": 1.0},
     ),

@@ -9,6 +9,7 @@
 from fal_jax.models._convnets import lenet as lenet
 from fal_jax.models._convnets import small_convnet as small_convnet
 from fal_jax.models._heads import Head as Head
+from fal_jax.models._heads import HeadParams as HeadParams
 from fal_jax.models._heads import anchored_head as anchored_head
 from fal_jax.models._heads import cosine_head as cosine_head
 from fal_jax.models._heads import linear_head as linear_head

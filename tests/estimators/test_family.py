@@ -1,0 +1,109 @@
+"""The family's methods: each masks what is not valid, and uses every setting that it has."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fal_jax import losses
+from fal_jax.estimators import FAMILY, METHODS, _family_losses, draw_settings, family, methods
+from fal_jax.losses import class_log_prior
+from fal_jax.training import Batch
+from tests import reference_family as reference
+
+each_method = pytest.mark.parametrize("name", FAMILY)
+COUNTS = np.array([800.0, 150.0, 50.0])
+
+
+def settings_of(method, trial=1):
+    drawn = {name: values[trial] for name, values in draw_settings(method, 3, seed=0).items()}
+    settings = {**method.fixed, **drawn, "num_steps": 10, "class_counts": COUNTS}
+    return {name: jnp.asarray(value, jnp.float32) for name, value in settings.items()}
+
+
+def case(name, rows=12):
+    """A method's head, outputs of random features, and labels of which some do not count."""
+    rng, method = np.random.default_rng(0), FAMILY[name]
+    features = jnp.asarray(rng.normal(size=(rows, 4)), jnp.float32)
+    labels, where = rng.integers(0, 3, rows), np.arange(rows) < rows - 3
+    return method, features, Batch(np.zeros((rows, 3)), labels, where, step=jnp.int32(9))
+
+
+def value(method, features, batch, settings):
+    """The loss by a head that is made with the settings too."""
+    head = method.head(3, 4, settings)
+    params = head.init(jax.random.key(0))
+    outputs = methods.Outputs(features, head.apply(params, features))
+    return method.loss(outputs, params, batch, settings)
+
+
+@each_method
+def test_every_setting_moves_the_loss_and_no_other(name):
+    method, features, batch = case(name)
+    settings = settings_of(method)
+    run = jax.jit(lambda features, settings: value(method, features, batch, settings))
+    origin = run(features, settings)
+    assert np.isfinite(origin)
+    for setting in method.search:
+        if setting == "learning_rate":
+            continue
+        moved = run(features, settings | {setting: 1.3 * settings[setting]})
+        assert moved != origin, setting
+
+
+@each_method
+def test_rows_that_are_not_valid_do_not_count(name):
+    method, features, batch = case(name)
+    settings = settings_of(method)
+    run = jax.jit(jax.value_and_grad(lambda f: value(method, f, batch, settings)))
+    first, slope = jax.tree.map(np.asarray, run(features))
+    assert np.all(slope[-3:] == 0)
+    assert np.any(slope[:-3] != 0)
+    assert np.all(np.isfinite(slope))
+    changed, _ = run(features.at[-3:].set(7.0))
+    assert changed == pytest.approx(first, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("LA", lambda z, y, s: reference.logit_adjusted_loss(
+            z, y, log_prior=class_log_prior(COUNTS), tau=s["tau"])),
+        ("VS", lambda z, y, s: reference.vs_loss(
+            z, y, class_counts=COUNTS, tau=s["tau"], exponent=s["exponent"])),
+        ("Poly-1", lambda z, y, s: reference.poly_loss(z, y, epsilon=s["epsilon"])),
+        ("LDAM", lambda z, y, s: reference.ldam_loss(
+            z / s["scale"], y, margins=reference.ldam_margins(COUNTS, max_margin=s["max_margin"]),
+            scale=s["scale"])),
+        ("CAC", lambda z, y, s: reference.cac_loss(-z, y, weight=s["weight"])),
+    ],
+)  # fmt: skip
+def test_a_method_is_its_equation_by_its_settings(name, expected):
+    method, features, batch = case(name)
+    settings = settings_of(method)
+    head = method.head(3, 4, settings)
+    logits = np.asarray(head.apply(head.init(jax.random.key(0)), features))
+    host = {name: np.float64(v) for name, v in settings.items() if np.ndim(v) == 0}
+    each = expected(logits.astype(np.float64), batch.labels, host)
+    found = value(method, features, batch, settings)
+    assert found == pytest.approx(each[batch.where].mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["CE-DRW", "LDAM-DRW"])
+def test_deferred_weights_come_late(name):
+    method, features, batch = case(name)
+    settings = settings_of(method)
+    values = [
+        value(method, features, batch._replace(step=jnp.int32(step)), settings)
+        for step in (0, 7, 8, 9)
+    ]
+    assert values[0] == values[1] != values[2] == values[3]
+
+
+def test_every_public_loss_has_a_method():
+    text = "".join(inspect.getsource(module) for module in (methods, family, _family_losses))
+    named = {name for name in vars(losses) if name.endswith("_loss")}
+    assert not {name for name in named if name not in text}, "add a row to FAMILY"
+    assert not set(FAMILY) & set(METHODS)
