@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the rounds; returns the path of their record."""
     options, console, environment = parse(arguments), Console(), records.environment()
     sizes = options.batch_size, options.depth, options.steps
-    rounds = []
+    rounds: list[dict[str, Any]] = []
     for number in range(options.rounds):
         speeds = {
             "resnet": command.in_a_new_process(measure, "resnet", *sizes),
