@@ -5,6 +5,8 @@ All of them go through the log-odds of the true class, `u = z_y - logsumexp over
 sum nothing cancels, so value, gradient and Hessian stay finite at any finite logits.
 """
 
+from collections.abc import Hashable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -152,10 +154,13 @@ def focal_of_log_odds(
     *,
     gamma: ArrayLike,
     alpha: ArrayLike | None,
+    class_axis_name: Hashable | None = None,
 ) -> jax.Array:
     """`softmax_focal_loss`, `[...]`, of the log-odds `[...]` of the true class."""
     loss = _focal(log_odds, gamma)
-    return loss if alpha is None else loss * _class_weight(alpha, labels, num_classes, loss.dtype)
+    if alpha is None:
+        return loss
+    return loss * _class_weight(alpha, labels, num_classes, loss.dtype, class_axis_name)
 
 
 def _focal(log_odds: jax.Array, gamma: ArrayLike) -> jax.Array:
@@ -197,11 +202,15 @@ def _parts(log_odds: jax.Array) -> tuple[jax.Array, ...]:
 
 
 def _class_weight(
-    alpha: ArrayLike, labels: jax.Array, num_classes: int, dtype: jnp.dtype
+    alpha: ArrayLike,
+    labels: jax.Array,
+    num_classes: int,
+    dtype: jnp.dtype,
+    class_axis_name: Hashable | None,
 ) -> jax.Array:
     """`alpha_y`, `[...]`."""
     if jnp.asarray(alpha).ndim == 0:
-        if num_classes != 2:
+        if num_classes != 2 or class_axis_name is not None:
             raise ValueError(
                 f"alpha must be of shape ({num_classes},), one weight a class, got a "
                 "scalar, which has a meaning with 2 classes only."
@@ -209,4 +218,4 @@ def _class_weight(
         alpha = _checks.number("alpha", alpha, dtype, maximum=1.0)
         return jnp.where(labels == 1, alpha, 1 - alpha)
     alpha = _checks.class_vector("alpha", alpha, num_classes, dtype, minimum=0.0)
-    return of_class(alpha, labels)
+    return of_class(alpha, labels, class_axis_name)
