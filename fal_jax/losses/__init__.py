@@ -25,6 +25,8 @@ from fal_jax.losses._classification import sigmoid_focal_loss as sigmoid_focal_l
 from fal_jax.losses._classification import softmax_cross_entropy as softmax_cross_entropy
 from fal_jax.losses._classification import softmax_focal_loss as softmax_focal_loss
 from fal_jax.losses._gaussian import lgm_loss as lgm_loss
+from fal_jax.losses._gaussian import lgm_loss_from_features as lgm_loss_from_features
+from fal_jax.losses._nearest import nearest_anchors as nearest_anchors
 from fal_jax.losses._scores import class_log_probabilities as class_log_probabilities
 from fal_jax.losses._scores import distance_logits as distance_logits
 from fal_jax.losses._scores import half_mahalanobis as half_mahalanobis

@@ -23,9 +23,9 @@ from fal_jax.losses._scores import (
     of_class,
     out_of_range_nan,
     squared_distances,
-    total_classes,
     two_class_scores,
 )
+from fal_jax.losses._shards import total_classes
 from fal_jax.losses._streaming import centred, log_sum_of_others, streams
 
 
@@ -134,6 +134,10 @@ def fal_loss_from_features(
 ) -> jax.Array:
     """`fal_loss` of `squared_distances(features, anchors)`: the form that training code calls.
 
+    With many classes it streams over them, forwards and again backwards: nothing of size `[batch,
+    classes]` is held. Distances are then expanded about the anchors' mean, but for those to the
+    own anchor, and `jax.jvp` works on the gradient, not on the loss itself.
+
     Args:
       features: `[..., dim]`, floating.
       labels: `[...]`, integer in `[0, classes)`.
@@ -144,6 +148,8 @@ def fal_loss_from_features(
       beta: scalar, at least 0, the weight of Eq. 8.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
+      class_axis_name: the axis of a `jax.shard_map` that whatever is `[classes, ...]` is split
+        over, the same number on each device, or None; labels number the classes of all devices.
 
     Returns:
       A scalar, as `fal_loss`. Gradients flow to features and to anchors; for anchors that are
@@ -165,7 +171,7 @@ def fal_loss_from_features(
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
-    if streams(labels.shape, len(anchors), class_axis_name):
+    if streams(features, len(anchors), class_axis_name):
         log_odds, own = _streamed(features, labels, anchors, class_axis_name)
     elif len(anchors) == 2:
         log_odds, own = two_class_scores(features, labels, anchors)

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._scores import COMPARED, class_offset, out_of_range_nan, total_classes
+from fal_jax.losses._scores import COMPARED, out_of_range_nan
+from fal_jax.losses._shards import class_offset, is_explicit, total_classes
 
 
 def checked_batch(
@@ -63,8 +64,8 @@ def mean_of_class_means(
 def _class_totals(
     values: jax.Array, labels: jax.Array, num_classes: int, where: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Sum of `values [...]` over the valid examples of each class, and their number, `[classes]`."""
-    if num_classes > COMPARED:
+    """Sum of the valid `values [...]` of each class, and their number, `[classes]` both."""
+    if num_classes > COMPARED and not is_explicit(labels):
         bins = jnp.where(where & (labels >= 0), labels, num_classes)  # that bin is left out
         totals = jnp.zeros(num_classes, values.dtype)
         sums = totals.at[bins].add(jnp.where(where, values, 0), mode="drop")

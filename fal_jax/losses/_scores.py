@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._shards import class_offset, is_explicit
 
 _UNROLLED = 10  # classes up to which distances are written out one by one
 COMPARED = 128  # classes up to which a label is compared with each
@@ -73,13 +74,8 @@ def half_mahalanobis(
     features, means = _checks.features_and_anchors(features, means, anchors_name="means")
     if log_variances is None:
         return _sums_of_squares(features, means) / 2
-    log_variances = _checks.floating("log_variances", log_variances)
-    if log_variances.shape != means.shape:
-        raise ValueError(
-            f"log_variances must have shape {means.shape}, as means, "
-            f"got shape {log_variances.shape}."
-        )
-    return _sums_of_squares(features, means, jnp.exp(-log_variances)) / 2
+    precisions = jnp.exp(-_checks.log_variances(log_variances, means))
+    return _sums_of_squares(features, means, precisions) / 2
 
 
 def distance_logits(
@@ -179,16 +175,6 @@ def out_of_range_nan(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> j
     return jnp.where(in_range, jnp.zeros((), dtype), jnp.full((), jnp.nan, dtype))
 
 
-def class_offset(num_classes: int, class_axis_name: Hashable | None) -> jax.Array | int:
-    """The number of the first class on this device, which holds so many of them."""
-    return 0 if class_axis_name is None else jax.lax.axis_index(class_axis_name) * num_classes
-
-
-def total_classes(num_classes: int, class_axis_name: Hashable | None) -> int:
-    """The number of classes on all devices, of which each holds so many."""
-    return num_classes * (1 if class_axis_name is None else jax.lax.axis_size(class_axis_name))
-
-
 def of_class(
     values: jax.Array, labels: jax.Array, class_axis_name: Hashable | None = None
 ) -> jax.Array:
@@ -199,8 +185,7 @@ def of_class(
     if class_axis_name is None and values.ndim == 1:
         if len(values) == 2:
             return jnp.where(labels == 1, values[1], values[0])
-        if len(values) <= COMPARED:
-            # Not values[labels]: a gather fails on labels sharded over an explicit mesh.
+        if len(values) <= COMPARED or is_explicit(labels):
             is_true = jax.nn.one_hot(labels, len(values), dtype=bool)
             return jnp.sum(jax.lax.broadcast_to_rank(values, is_true.ndim), axis=-1, where=is_true)
     labels = labels - class_offset(len(values), class_axis_name)

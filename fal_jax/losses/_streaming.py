@@ -7,17 +7,18 @@ its digits. Arrays are classes first: of all layouts the quickest to multiply an
 """
 
 import functools
+import math
 from collections.abc import Callable, Hashable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from fal_jax.losses._scores import class_offset
+from fal_jax.losses._shards import class_offset, is_explicit, vary_alike
 
 _TILE = 2**20  # scores held at once: 4 MiB of float32, which stays in the cache
 _FEWEST, _MOST = 64, 4096  # classes in a tile
-_DENSE_CLASSES, _DENSE_SCORES = 128, 2**16  # up to either, the dense form is as quick
+_DENSE_CLASSES, _DENSE_SCORES = 32, 2**12  # up to either, direct differences are quick
 
 Heads = Callable[[Any, jax.Array], jax.Array]
 """Of a tile of what the classes have, and the centre: `[tile, width]`."""
@@ -25,15 +26,18 @@ Heads = Callable[[Any, jax.Array], jax.Array]
 product = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
-def streams(batch: tuple[int, ...], num_classes: int, class_axis_name: Hashable | None) -> bool:
-    """Whether a batch of this shape has so many scores that they should be streamed."""
+def streams(features: jax.Array, num_classes: int, class_axis_name: Hashable | None = None) -> bool:
+    """Whether features `[..., dim]` against so many classes are to be streamed."""
     if class_axis_name is not None:
         return True
-    scores = num_classes * functools.reduce(int.__mul__, batch, 1)
-    return num_classes > _DENSE_CLASSES and scores > _DENSE_SCORES
+    scores = num_classes * math.prod(features.shape[:-1])
+    many = num_classes > _DENSE_CLASSES and scores > _DENSE_SCORES
+    return many and not is_explicit(features)
 
 
-def centred(features: jax.Array, anchors: jax.Array, class_axis_name: Hashable | None):
+def centred(
+    features: jax.Array, anchors: jax.Array, class_axis_name: Hashable | None
+) -> tuple[jax.Array, jax.Array]:
     """Features less the anchors' mean, and that mean, through which no gradient flows."""
     centre = jnp.mean(jax.lax.stop_gradient(anchors), axis=0)
     if class_axis_name is not None:
@@ -99,9 +103,7 @@ def _log_sum_backward(heads, _, kept, cotangent):
     def step(carry, tile):
         to_points, to_classes = carry
         factors, pull = jax.vjp(lambda own: heads(own, centre), tile.of(classes))
-        scores = jnp.where(
-            tile.hides(labels), -jnp.inf, product("ce,en->cn", factors, points)
-        )
+        scores = jnp.where(tile.hides(labels), -jnp.inf, product("ce,en->cn", factors, points))
         weights = jnp.exp(scores - log_sum[None]) * cotangent[None]
         to_points = to_points + product("cn,ce->en", weights, factors)
         (to_tile,) = pull(product("cn,en->ce", weights, points))
@@ -147,18 +149,3 @@ def scan_tiles(step: Callable, start: Any, classes: Any, labels: jax.Array) -> t
     size = min(max(_TILE // max(labels.size, 1), _FEWEST), _MOST, num_classes)
     firsts = jnp.arange(0, num_classes, size, dtype=labels.dtype)
     return jax.lax.scan(lambda c, first: step(c, Tile(first, size, num_classes)), start, firsts)
-
-
-def vary_alike(tree: Any) -> Any:
-    """The tree, all of whose leaves vary over the mapped axes that any of them varies over.
-
-    For `jax.shard_map`: the sums over devices of what did not vary before are then made by JAX.
-    """
-    leaves = jax.tree.leaves(tree)
-    axes = frozenset().union(*(jax.typeof(leaf).manual_axis_type.varying for leaf in leaves))
-
-    def vary(leaf: jax.Array) -> jax.Array:
-        missing = tuple(axes - jax.typeof(leaf).manual_axis_type.varying)
-        return jax.lax.pcast(leaf, missing, to="varying") if missing else leaf
-
-    return jax.tree.map(vary, tree)
