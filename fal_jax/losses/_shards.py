@@ -8,7 +8,15 @@ import jax
 
 def class_offset(num_classes: int, class_axis_name: Hashable | None) -> jax.Array | int:
     """The number of the first class on this device, which holds so many of them."""
-    return 0 if class_axis_name is None else jax.lax.axis_index(class_axis_name) * num_classes
+    if class_axis_name is None:
+        return 0
+    device = jax.lax.axis_index(class_axis_name)
+    if not jax.typeof(device).manual_axis_type.varying:  # gradients would be too large
+        raise ValueError(
+            "class_axis_name must be an axis of jax.shard_map with check_vma=True, got "
+            f"{class_axis_name!r} of a map that does not check what varies over it."
+        )
+    return device * num_classes
 
 
 def total_classes(num_classes: int, class_axis_name: Hashable | None) -> int:

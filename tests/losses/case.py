@@ -43,7 +43,8 @@ class Case:
     `options` are its hyper-parameters, each away from its default so that dropping one shows, with
     arrays one number a class; `variants` are further settings to compare with the reference.
     `elementwise` labels have the shape of the logits and are 0 or 1. `classes` is the number of
-    classes, and `permutable` is false where their order matters.
+    classes, and `permutable` is false where their order matters. Of a result of several arrays the
+    contract looks at `part`.
     """
 
     function: Callable
@@ -53,6 +54,7 @@ class Case:
     classes: int = 4
     elementwise: bool = False
     permutable: bool = True
+    part: int | None = None
 
     def __str__(self):
         return self.function.__name__
@@ -152,11 +154,13 @@ class Case:
 
     def __call__(self, arrays, **options):
         """The loss of `arrays` with the row's options, but for those given here."""
-        return self.function(**(self.options | arrays | options))
+        result = self.function(**(self.options | arrays | options))
+        return result if self.part is None else result[self.part]
 
     def expected(self, arrays, **options):
         """The same by the reference."""
-        return getattr(reference, str(self))(**(self.options | arrays | options))
+        result = getattr(reference, str(self))(**(self.options | arrays | options))
+        return result if self.part is None else result[self.part]
 
     def vmap_axes(self, arrays):
         """For `jax.vmap`: 0 for what has a batch axis, None for what all examples share."""

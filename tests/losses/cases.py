@@ -80,6 +80,13 @@ CASES = [
             {"margin": 0.0},
         ),
     ),
+    Case(
+        losses.lgm_loss_from_features,
+        returns="",
+        options={"margin": 0.4, "likelihood_weight": 0.2, "gamma": 1.7, "alpha": _PER_CLASS},
+        variants=({"log_variances": None}, {"log_prior": None, "alpha": None}, {"margin": 0.0}),
+    ),
+    Case(losses.nearest_anchors, returns="... k", variants=({"k": 3},), part=0),
     Case(losses.inverse_frequency_weights, returns="classes"),
     Case(
         losses.effective_number_weights,
