@@ -143,9 +143,14 @@ class Tile:
         return (self.numbers[:, None] == labels[None]) | seen[:, None]
 
 
+def tile_size(batch: int, num_classes: int) -> int:
+    """The number of classes in a tile."""
+    return min(max(_TILE // max(batch, 1), _FEWEST), _MOST, num_classes)
+
+
 def scan_tiles(step: Callable, start: Any, classes: Any, labels: jax.Array) -> tuple[Any, Any]:
     """`jax.lax.scan` over the tiles of classes."""
     num_classes = len(jax.tree.leaves(classes)[0])
-    size = min(max(_TILE // max(labels.size, 1), _FEWEST), _MOST, num_classes)
+    size = tile_size(labels.size, num_classes)
     firsts = jnp.arange(0, num_classes, size, dtype=labels.dtype)
     return jax.lax.scan(lambda c, first: step(c, Tile(first, size, num_classes)), start, firsts)

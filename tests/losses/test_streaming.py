@@ -82,11 +82,19 @@ def gradients(name, **axes):
 @pytest.mark.parametrize("test", CONTRACT, ids=lambda test: test.__name__[5:])
 @pytest.mark.parametrize("case", STREAMED, ids=str)
 def test_the_contract_holds_of_the_streaming_form(case, test, monkeypatch):
-    """In tiles of 3 classes of 4, so that the last overlaps the first."""
+    """In tiles of 3 classes of 4, so that the last overlaps the first.
+
+    Differences of expanded distances of 1e4 are on float32's grid there, 1e-3, and a loss of 0.6
+    can't be held to 2e-6.
+    """
     applies = next(mark for mark in test.pytestmark if mark.name == "parametrize").args[1]
-    if case in applies:
-        stream(monkeypatch, 3)
-        test(case)
+    if case not in applies:
+        return
+    stream(monkeypatch, 3)
+    if "extremes" in test.__name__:
+        rough = functools.partial(assert_close, tolerance=1e-4)
+        monkeypatch.setattr(test_contract, "assert_close", rough)
+    test(case)
 
 
 @pytest.mark.usefixtures("x64")
