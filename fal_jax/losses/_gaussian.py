@@ -132,13 +132,14 @@ def lgm_loss_from_features(
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
+    focus = {"gamma": gamma, "alpha": alpha}
     variances = None if log_variances is None else _checks.log_variances(log_variances, means)
     log_det = None if variances is None else jnp.sum(variances, axis=-1)
     if not streams(features, len(means), class_axis_name):
         return lgm_loss(
             half_mahalanobis(features, means, variances), labels, log_det=log_det,
-            log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, gamma=gamma,
-            alpha=alpha, where=valid, axis_name=axis_name,
+            log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, where=valid,
+            axis_name=axis_name, **focus,
         )  # fmt: skip
     half_log_det = jnp.zeros(len(means), means.dtype) if log_det is None else log_det / 2
     prior = jnp.zeros(len(means)) if log_prior is None else log_prior
@@ -149,7 +150,7 @@ def lgm_loss_from_features(
     spoil = out_of_range_nan(labels, total_classes(len(means), class_axis_name), own.dtype)
     log_odds = bias - (1 + margin) * own - others + spoil
     focal = focal_of_log_odds(
-        log_odds, labels, len(means), gamma=gamma, alpha=alpha, class_axis_name=class_axis_name
+        log_odds, labels, len(means), class_axis_name=class_axis_name, **focus
     )
     weight = _checks.number("likelihood_weight", likelihood_weight, own.dtype)
     likelihood = own + of_class(half_log_det, labels, class_axis_name)
