@@ -132,14 +132,13 @@ def lgm_loss_from_features(
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
-    focus = {"gamma": gamma, "alpha": alpha}
     variances = None if log_variances is None else _checks.log_variances(log_variances, means)
     log_det = None if variances is None else jnp.sum(variances, axis=-1)
     if not streams(features, len(means), class_axis_name):
         return lgm_loss(
             half_mahalanobis(features, means, variances), labels, log_det=log_det,
-            log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, where=valid,
-            axis_name=axis_name, **focus,
+            log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, gamma=gamma,
+            alpha=alpha, where=valid, axis_name=axis_name,
         )  # fmt: skip
     half_log_det = jnp.zeros(len(means), means.dtype) if log_det is None else log_det / 2
     prior = jnp.zeros(len(means)) if log_prior is None else log_prior
@@ -147,10 +146,9 @@ def lgm_loss_from_features(
     classes = means, variances, prior - half_log_det
     others, own, bias = _streamed(features, labels, classes, class_axis_name)
     margin = _checks.number("margin", margin, own.dtype)
-    spoil = out_of_range_nan(labels, total_classes(len(means), class_axis_name), own.dtype)
-    log_odds = bias - (1 + margin) * own - others + spoil
+    log_odds = bias - (1 + margin) * own - others
     focal = focal_of_log_odds(
-        log_odds, labels, len(means), class_axis_name=class_axis_name, **focus
+        log_odds, labels, len(means), gamma=gamma, alpha=alpha, class_axis_name=class_axis_name
     )
     weight = _checks.number("likelihood_weight", likelihood_weight, own.dtype)
     likelihood = own + of_class(half_log_det, labels, class_axis_name)
@@ -174,7 +172,8 @@ def _streamed(
         columns, shared = [points, points**2], 0.0
         squares = squares * jnp.exp(-pick(log_variances))
     others = log_sum_of_others(_expanded, columns, classes, centre, labels, class_axis_name)
-    return others - shared, jnp.sum(squares, axis=-1) / 2, pick(bias)
+    spoil = out_of_range_nan(labels, total_classes(len(means), class_axis_name), means.dtype)
+    return others - shared + spoil, jnp.sum(squares, axis=-1) / 2, pick(bias)
 
 
 def _expanded(
