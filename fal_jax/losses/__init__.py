@@ -4,8 +4,9 @@
               distance_logits                          distances -> logits, margin on the true class
     losses    softmax_cross_entropy, softmax_focal_loss, sigmoid_focal_loss   one value an example
               fal_loss, fal_loss_from_features, lgm_loss, class_mean_distance   one value a batch
+              lgm_loss_from_features; from features, many classes are streamed
     weights   inverse_frequency_weights, effective_number_weights             for `alpha`
-    output    class_log_probabilities, ranking_score
+    output    class_log_probabilities, ranking_score, nearest_anchors
 
 Scores are `[..., classes]`, labels integer `[...]`; hyper-parameters are keyword-only and may be
 traced arrays; a traced value out of its range is not caught and means nothing. All arithmetic is
