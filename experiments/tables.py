@@ -154,6 +154,10 @@ _TIMED = {
         "state",
         {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
     ),
+    "benchmark_distance_softmax": (
+        "contestant",
+        {"seconds": "seconds", "memory_gib": "GiB added"},
+    ),
 }
 
 
@@ -186,6 +190,7 @@ _NOTES = {
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
     "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
     "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
+    "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {

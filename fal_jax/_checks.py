@@ -54,6 +54,16 @@ def features_and_anchors(
     return features.astype(dtype), anchors.astype(dtype)
 
 
+def log_variances(value: ArrayLike, means: jax.Array) -> jax.Array:
+    """Returns floating log variances of the shape of means."""
+    array = floating("log_variances", value)
+    if array.shape != means.shape:
+        raise ValueError(
+            f"log_variances must have shape {means.shape}, as means, got shape {array.shape}."
+        )
+    return array
+
+
 def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Array:
     """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
     if isinstance(value, np.ndarray) and value.dtype in (np.int64, np.uint64, np.uint32):

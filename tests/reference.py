@@ -140,6 +140,21 @@ def lgm_loss(
     return float((focal.sum() + likelihood_weight * likelihood) / max(n, 1))
 
 
+def lgm_loss_from_features(features, labels, means, *, log_variances=None, **options):
+    """Eq. 6 with the Gaussians of Eq. 2 inside; takes the options of `lgm_loss` but `log_det`."""
+    if log_variances is not None:
+        options["log_det"] = np.sum(log_variances, axis=-1)
+    features, labels = _valid(options.pop("where", None), features, labels)
+    return lgm_loss(half_mahalanobis(features, means, log_variances), labels, **options)
+
+
+def nearest_anchors(features, anchors, *, k=1):
+    """The k smallest distances of Eq. 7 and their classes, of equal ones the lower class first."""
+    distances = squared_distances(features, anchors)
+    order = np.argsort(distances, axis=-1, kind="stable")[..., :k]
+    return np.take_along_axis(distances, order, axis=-1), order
+
+
 def inverse_frequency_weights(class_counts):
     """Weights in proportion to 1 / n_k that sum to K."""
     return effective_number_weights(class_counts, beta=1)

@@ -21,7 +21,9 @@ Nearly all of them are one pipeline over `[..., classes]`, each stage a public f
     frequent classes push rare ones      seesaw_loss, equalization_loss
     many labels an example               asymmetric_loss, sigmoid_focal_loss
     noisy labels, overconfidence         smooth_labels, label_aware_smoothing
-    distances are the scores             fal_loss, lgm_loss, cac_loss; center_loss, affinity_loss
+    distances are the scores             fal_loss, lgm_loss, cac_loss; center_loss, affinity_loss;
+                                         from features they stream over any number of classes
+    prediction                           class_log_probabilities, ranking_score, nearest_anchors
 
 Logit adjustment and its kin assume that the classes keep their shapes and that only their shares
 change; margins assume features that can be told apart; class weights change what is learned only
@@ -99,6 +101,8 @@ from fal_jax.losses._cosine import ldam_margins as ldam_margins
 from fal_jax.losses._equalization import equalization_loss as equalization_loss
 from fal_jax.losses._equalization import seesaw_loss as seesaw_loss
 from fal_jax.losses._gaussian import lgm_loss as lgm_loss
+from fal_jax.losses._gaussian import lgm_loss_from_features as lgm_loss_from_features
+from fal_jax.losses._nearest import nearest_anchors as nearest_anchors
 from fal_jax.losses._priors import balanced_softmax_loss as balanced_softmax_loss
 from fal_jax.losses._priors import cdt_loss as cdt_loss
 from fal_jax.losses._priors import class_log_prior as class_log_prior

@@ -18,13 +18,15 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks
 from fal_jax.losses._focal import focal_of_log_odds, true_class_log_odds
-from fal_jax.losses._reduce import batch_mean, checked_batch, class_means
+from fal_jax.losses._reduce import batch_mean, checked_batch, mean_of_class_means
 from fal_jax.losses._scores import (
     of_class,
     out_of_range_nan,
     squared_distances,
     two_class_scores,
 )
+from fal_jax.losses._shards import total_classes
+from fal_jax.losses._streaming import centred, log_sum_of_others, streams
 
 
 def class_mean_distance(
@@ -65,10 +67,8 @@ def class_mean_distance(
     if over not in ("present", "all"):
         raise ValueError(f'over must be "present" or "all", got {over!r}.')
     distances, labels, where = checked_batch(distances, labels, where)
-    means, counts = class_means(
-        _own(distances, labels), labels, distances.shape[-1], where, axis_name
-    )
-    return jnp.sum(means) / (len(means) if over == "all" else _present(counts))
+    own = _own(distances, labels)
+    return mean_of_class_means(own, labels, distances.shape[-1], where, axis_name, over=over)
 
 
 def fal_loss(
@@ -130,8 +130,13 @@ def fal_loss_from_features(
     beta: ArrayLike = 0.1,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
+    class_axis_name: Hashable | None = None,
 ) -> jax.Array:
     """`fal_loss` of `squared_distances(features, anchors)`: the form that training code calls.
+
+    With many classes it streams over them, forwards and again backwards: nothing of size `[batch,
+    classes]` is held. Distances are then expanded about the anchors' mean, but for those to the
+    own anchor, and `jax.jvp` works on the gradient, not on the loss itself.
 
     Args:
       features: `[..., dim]`, floating.
@@ -143,6 +148,8 @@ def fal_loss_from_features(
       beta: scalar, at least 0, the weight of Eq. 8.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
+      class_axis_name: the axis of a `jax.shard_map` that whatever is `[classes, ...]` is split
+        over, the same number on each device, or None; labels number the classes of all devices.
 
     Returns:
       A scalar, as `fal_loss`. Gradients flow to features and to anchors; for anchors that are
@@ -164,13 +171,15 @@ def fal_loss_from_features(
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
-    if len(anchors) == 2:
+    if streams(features, len(anchors), class_axis_name):
+        log_odds, own = _streamed(features, labels, anchors, class_axis_name)
+    elif len(anchors) == 2:
         log_odds, own = two_class_scores(features, labels, anchors)
     else:
         distances = squared_distances(features, anchors)
         log_odds, own = true_class_log_odds(-distances, labels), _own(distances, labels)
     scores = log_odds, own, labels, valid
-    return _fal(scores, len(anchors), margin, gamma, alpha, beta, axis_name)
+    return _fal(scores, len(anchors), margin, gamma, alpha, beta, axis_name, class_axis_name)
 
 
 def _fal(
@@ -181,18 +190,24 @@ def _fal(
     alpha: ArrayLike | None,
     beta: ArrayLike,
     axis_name: Hashable | None,
+    class_axis_name: Hashable | None = None,
 ) -> jax.Array:
     """FAL of the log-odds of the true class without its margin, its distance, labels and mask."""
     log_odds, own, labels, where = scores
     margin = _checks.class_vector(
         "margin", margin, num_classes, own.dtype, minimum=0.0, scalar=True
     )
-    log_odds = log_odds - (of_class(margin, labels) if margin.ndim else margin)
-    log_odds = log_odds + out_of_range_nan(labels, num_classes, own.dtype)
-    focal = focal_of_log_odds(log_odds, labels, num_classes, gamma=gamma, alpha=alpha)
-    means, counts = class_means(own, labels, num_classes, where, axis_name)
+    log_odds = log_odds - (of_class(margin, labels, class_axis_name) if margin.ndim else margin)
+    all_classes = total_classes(num_classes, class_axis_name)
+    log_odds = log_odds + out_of_range_nan(labels, all_classes, own.dtype)
+    focal = focal_of_log_odds(
+        log_odds, labels, num_classes, gamma=gamma, alpha=alpha, class_axis_name=class_axis_name
+    )
+    pull = mean_of_class_means(
+        own, labels, num_classes, where, axis_name, class_axis_name=class_axis_name
+    )
     beta = _checks.number("beta", beta, own.dtype)
-    return batch_mean(focal, where, axis_name) + beta * jnp.sum(means) / _present(counts)
+    return batch_mean(focal, where, axis_name) + beta * pull
 
 
 def _own(distances: jax.Array, labels: jax.Array) -> jax.Array:
@@ -201,6 +216,17 @@ def _own(distances: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.sum(distances, axis=-1, where=is_true)
 
 
-def _present(counts: jax.Array) -> jax.Array:
-    """The number of classes with examples, at least 1."""
-    return jnp.maximum(jnp.sum(counts > 0, dtype=counts.dtype), 1)
+def _streamed(
+    features: jax.Array, labels: jax.Array, anchors: jax.Array, class_axis_name: Hashable | None
+) -> tuple[jax.Array, jax.Array]:
+    """The log-odds of the true class and its distance, `[...]` each, of many classes."""
+    own = jnp.sum((features - of_class(anchors, labels, class_axis_name)) ** 2, axis=-1)
+    points, centre = centred(features, anchors, class_axis_name)
+    others = log_sum_of_others(_expanded, [points], anchors, centre, labels, class_axis_name)
+    return jnp.sum(points**2, axis=-1) - others - own, own
+
+
+def _expanded(anchors: jax.Array, centre: jax.Array) -> jax.Array:
+    """Factors of `2 f.phi - ||phi||^2`, which is `||f||^2` less the distance."""
+    anchors = anchors - centre[None]
+    return jnp.concatenate([2 * anchors, -jnp.sum(anchors**2, axis=-1, keepdims=True)], axis=-1)

@@ -6,7 +6,7 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks
 from fal_jax.losses._classification import checked, softmax_loss
-from fal_jax.losses._scores import out_of_range_nan, squared_distances, true
+from fal_jax.losses._scores import of_class, out_of_range_nan, squared_distances, true
 
 
 def center_loss(
@@ -48,8 +48,7 @@ def center_loss(
     labels = _checks.labels(labels, features.shape[:-1], of="features")
     valid = _checks.mask(where, features.shape[:-1])
     features, labels = jnp.where(valid[..., None], features, 0), jnp.where(valid, labels, 0)
-    own = jnp.take(anchors, labels, axis=0, mode="clip")
-    loss = jnp.sum((features - own) ** 2, axis=-1) / 2
+    loss = jnp.sum((features - of_class(anchors, labels)) ** 2, axis=-1) / 2
     return jnp.where(valid, loss + out_of_range_nan(labels, len(anchors), loss.dtype), 0)
 
 

@@ -1,5 +1,7 @@
 """The arithmetic behind the softmax losses: log-odds of the true class, and what they cost."""
 
+from collections.abc import Hashable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -30,12 +32,16 @@ def focal_of_log_odds(
     *,
     gamma: ArrayLike,
     alpha: ArrayLike | None,
+    class_axis_name: Hashable | None = None,
 ) -> jax.Array:
     """`softmax_focal_loss`, `[...]`, of the log-odds `[...]` of the true class."""
     loss = modulated(log_odds, gamma)
     if alpha is None:
         return loss
-    return loss * of_class(class_weights(alpha, num_classes, loss.dtype), labels)
+    if class_axis_name is not None and jnp.asarray(alpha).ndim == 0:
+        raise ValueError("alpha must be one weight a class where class_axis_name is given.")
+    weights = class_weights(alpha, num_classes, loss.dtype)
+    return loss * of_class(weights, labels, class_axis_name)
 
 
 def modulated(log_odds: jax.Array, gamma: ArrayLike, epsilon: ArrayLike = 0.0) -> jax.Array:

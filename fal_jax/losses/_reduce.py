@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._scores import out_of_range_nan
+from fal_jax.losses._scores import COMPARED, out_of_range_nan
+from fal_jax.losses._shards import class_offset, is_explicit, total_classes
 
 
 def checked_batch(
@@ -30,26 +31,48 @@ def batch_mean(values: jax.Array, where: jax.Array, axis_name: Hashable | None) 
     return total / jnp.maximum(count, 1)
 
 
-def class_means(
+def mean_of_class_means(
     values: jax.Array,
     labels: jax.Array,
     num_classes: int,
     where: jax.Array,
     axis_name: Hashable | None,
-) -> tuple[jax.Array, jax.Array]:
-    """Mean of `values [...]` over the examples of each class, and class sizes.
+    *,
+    class_axis_name: Hashable | None = None,
+    over: str = "present",
+) -> jax.Array:
+    """Mean over classes of the mean of `values [...]` over each class's examples, on every device.
 
-    Both are `[classes]` and the same on every device. A class without examples has mean 0; an
-    out-of-range label of a valid example makes all means NaN.
+    A class without examples has mean 0 and counts only if `over` is "all". An out-of-range label
+    of a valid example makes the result NaN. With `class_axis_name` each device along it takes the
+    sums of so many classes; labels number all of them, and all devices have the same labels.
     """
+    all_classes = total_classes(num_classes, class_axis_name)
+    spoil = jnp.sum(out_of_range_nan(labels, all_classes, values.dtype), where=where)
+    local = labels - class_offset(num_classes, class_axis_name)
+    sums, counts = _class_totals(values, local, num_classes, where)
+    if axis_name is not None:
+        sums, counts, spoil = jax.lax.psum((sums, counts, spoil), axis_name)
+    total = jnp.sum(sums / jnp.maximum(counts, 1))
+    present = jnp.sum(counts > 0, dtype=counts.dtype)
+    if class_axis_name is not None:
+        total, present = jax.lax.psum((total, present), class_axis_name)
+    divisor = all_classes if over == "all" else jnp.maximum(present, 1)
+    return total * (1 + spoil) / divisor
 
-    def totals(label: jax.Array) -> tuple[jax.Array, jax.Array]:
+
+def _class_totals(
+    values: jax.Array, labels: jax.Array, num_classes: int, where: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Sum of the valid `values [...]` of each class, and their number, `[classes]` both."""
+    if num_classes > COMPARED and not is_explicit(labels):
+        bins = jnp.where(where & (labels >= 0), labels, num_classes)  # that bin is left out
+        totals = jnp.zeros(num_classes, values.dtype)
+        sums = totals.at[bins].add(jnp.where(where, values, 0), mode="drop")
+        return sums, totals.at[bins].add(1, mode="drop")
+
+    def totals_of(label: jax.Array) -> tuple[jax.Array, jax.Array]:
         is_member = where & (labels == label)
         return jnp.sum(values, where=is_member), jnp.sum(is_member, dtype=values.dtype)
 
-    spoil = 1 + jnp.sum(out_of_range_nan(labels, num_classes, values.dtype), where=where)
-    sums, counts = jax.vmap(totals)(jnp.arange(num_classes, dtype=labels.dtype))
-    sums = sums * spoil
-    if axis_name is not None:
-        sums, counts = jax.lax.psum((sums, counts), axis_name)
-    return sums / jnp.maximum(counts, 1), counts
+    return jax.vmap(totals_of)(jnp.arange(num_classes, dtype=labels.dtype))

@@ -1,12 +1,16 @@
 """Scores: distances to anchors, and the logits and probabilities that they stand for."""
 
+from collections.abc import Hashable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._shards import class_offset, is_explicit
 
 _UNROLLED = 10  # classes up to which distances are written out one by one
+COMPARED = 128  # classes up to which a label is compared with each
 
 
 def squared_distances(features: ArrayLike, anchors: ArrayLike) -> jax.Array:
@@ -70,13 +74,8 @@ def half_mahalanobis(
     features, means = _checks.features_and_anchors(features, means, anchors_name="means")
     if log_variances is None:
         return _sums_of_squares(features, means) / 2
-    log_variances = _checks.floating("log_variances", log_variances)
-    if log_variances.shape != means.shape:
-        raise ValueError(
-            f"log_variances must have shape {means.shape}, as means, "
-            f"got shape {log_variances.shape}."
-        )
-    return _sums_of_squares(features, means, jnp.exp(-log_variances)) / 2
+    precisions = jnp.exp(-_checks.log_variances(log_variances, means))
+    return _sums_of_squares(features, means, precisions) / 2
 
 
 def distance_logits(
@@ -176,13 +175,26 @@ def out_of_range_nan(labels: jax.Array, num_classes: int, dtype: jnp.dtype) -> j
     return jnp.where(in_range, jnp.zeros((), dtype), jnp.full((), jnp.nan, dtype))
 
 
-def of_class(values: jax.Array, labels: jax.Array) -> jax.Array:
-    """`values [classes]` of each example's class, `[...]`; anything for a label that is none."""
-    if len(values) == 2:
-        return jnp.where(labels == 1, values[1], values[0])
-    # Not values[labels]: a gather fails on labels that are sharded over an explicit mesh.
-    is_true = jax.nn.one_hot(labels, len(values), dtype=bool)
-    return jnp.sum(jax.lax.broadcast_to_rank(values, is_true.ndim), axis=-1, where=is_true)
+def of_class(
+    values: jax.Array, labels: jax.Array, class_axis_name: Hashable | None = None
+) -> jax.Array:
+    """`values [classes, ...]` of each example's class; anything for a label that is none.
+
+    With `class_axis_name` the devices along it hold some classes each, and all get the result.
+    """
+    if class_axis_name is None and values.ndim == 1:
+        if len(values) == 2:
+            return jnp.where(labels == 1, values[1], values[0])
+        if len(values) <= COMPARED or is_explicit(labels):
+            is_true = jax.nn.one_hot(labels, len(values), dtype=bool)
+            return jnp.sum(jax.lax.broadcast_to_rank(values, is_true.ndim), axis=-1, where=is_true)
+    labels = labels - class_offset(len(values), class_axis_name)
+    found = values.at[labels].get(mode="clip")
+    if class_axis_name is None:
+        return found
+    is_here = (labels >= 0) & (labels < len(values))
+    is_here = is_here.reshape(*is_here.shape, *[1] * (found.ndim - labels.ndim))
+    return jax.lax.psum(jnp.where(is_here, found, 0), class_axis_name)
 
 
 def true(values: jax.Array, labels: jax.Array) -> jax.Array:

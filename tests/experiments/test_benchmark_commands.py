@@ -7,7 +7,8 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import folds, loading, rows, sweep
+from experiments.benchmarks import distance_softmax, folds, loading, rows, sweep
+from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
 
@@ -52,6 +53,26 @@ def test_loading(tmp_path):
     assert [run["state"] for run in record["rounds"]] == ["parsed", "cached"]
     assert all(run["peak_memory_gib"] > 0.05 for run in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_distance_softmax(tmp_path, monkeypatch):
+    """All contestants compute one loss; with too many scores the dense ones are left out."""
+    pytest.importorskip("torch", reason="PyTorch is not installed, see the extra benchmarks")
+    monkeypatch.setattr(distance_softmax, "_DENSE_SCORES", 40 * 200)
+    record = call(
+        distance_softmax, "--rounds", 1, "--examples", 40, "--classes", 200, 300, "--widths", 6,
+        "--out", tmp_path,
+    )  # fmt: skip
+    assert [found["name"] for found in record["rounds"]] == [
+        *CONTESTANTS,
+        "fal_jax",
+        "four products",
+    ]
+    told = {f["name"]: f["loss"] for f in record["rounds"] if f["size"].startswith("200 ")}
+    del told["four products"]
+    assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
+    assert all(found["seconds"] > 0 for found in record["rounds"])
+    assert len(tables.timings(record).splitlines()) == 2 + len(record["rounds"])
 
 
 def test_medians_are_told_with_their_range_where_rounds_differ():

@@ -73,6 +73,7 @@ class Case:
     `elementwise` labels have the shape of the logits and are 0 or 1. `classes` is the number of
     classes, and `permutable` is false where their order matters. `fixed` are arguments that a
     program is compiled for. `stops` says which gradients stop, "some" or "all".
+    Of a result of several arrays the contract looks at `part`.
     """
 
     function: Callable
@@ -84,6 +85,7 @@ class Case:
     permutable: bool = True
     fixed: dict = dataclasses.field(default_factory=dict)
     stops: Literal["", "some", "all"] = ""
+    part: int | None = None
 
     def __str__(self):
         return self.function.__name__
@@ -188,12 +190,14 @@ class Case:
 
     def __call__(self, arrays, **options):
         """The loss of `arrays` with the row's options, but for those given here."""
-        return self.function(**(self.options | self.fixed | arrays | options))
+        result = self.function(**(self.options | self.fixed | arrays | options))
+        return result if self.part is None else result[self.part]
 
     def expected(self, arrays, **options):
         """The same by the reference."""
         twin = getattr(reference, str(self), None) or getattr(reference_family, str(self))
-        return twin(**(self.options | self.fixed | arrays | options))
+        result = twin(**(self.options | self.fixed | arrays | options))
+        return result if self.part is None else result[self.part]
 
     def mask(self, keep):
         """A mask of examples in the shape that `where` must have."""

@@ -80,6 +80,13 @@ CASES = [
             {"margin": 0.0},
         ),
     ),
+    Case(
+        losses.lgm_loss_from_features,
+        returns="",
+        options={"margin": 0.4, "likelihood_weight": 0.2, "gamma": 1.7, "alpha": _PER_CLASS},
+        variants=({"log_variances": None}, {"log_prior": None, "alpha": None}, {"margin": 0.0}),
+    ),
+    Case(losses.nearest_anchors, returns="... k", variants=({"k": 3},), part=0),
     Case(losses.adjust, returns="... classes", options={"scale": _PER_CLASS, "shift": 2.0}),
     Case(losses.class_log_odds, returns="... classes"),
     Case(losses.class_log_odds, returns="... classes", classes=2),

@@ -1,0 +1,128 @@
+"""Distance softmax over many classes, forwards and backwards, against forms that hold all scores.
+
+    python -m experiments.benchmarks.distance_softmax         # pip install ".[benchmarks]" first
+    python -m experiments.benchmarks.distance_softmax --classes 1000 --widths 64 --rounds 1
+
+Every contestant runs in a process of its own, one after the other, in rounds: a ratio is taken
+within a round, and the median over rounds is reported with the lowest and the highest. Memory is
+the process's peak beyond what it held before its first run (the anchors among it) and beyond the
+anchors' gradient. The last contestant is a bound: the four products alone, at the same tiles.
+With more than 2^30 scores only it and this package run.
+"""
+
+import argparse
+import itertools
+import pathlib
+import resource
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table as Grid
+
+from experiments import command, records
+from experiments.benchmarks.distance_heads import CONTESTANTS
+
+_DENSE_SCORES = 2**30
+_OURS, _BOUND = "fal_jax", "four products"
+_GIB = 2**30
+
+
+def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
+    """Runs the rounds; returns the path of their record."""
+    options, console, started = parse(arguments), Console(width=110), time.perf_counter()
+    environment = records.environment()  # at the start: the tree may change while this runs
+    sizes = list(itertools.product(options.classes, options.widths))
+    rounds = []
+    for number, (classes, width) in itertools.product(range(options.rounds), sizes):
+        size = f"{classes:,} classes, width {width}"
+        console.print(f"round {number + 1} of {options.rounds}, {size}")
+        for name in contestants(options.examples, classes):
+            found = command.in_a_new_process(measure, name, options.examples, classes, width)
+            told = {"round": number, "contestant": f"{size}: {name}", "size": size, "name": name}
+            rounds.append(told | found)
+    record = {
+        "experiment": "benchmark_distance_softmax",
+        "examples": options.examples,
+        "seconds": round(time.perf_counter() - started, 1),
+        "environment": environment,
+        "rounds": rounds,
+    }
+    path = options.out / "benchmark_distance_softmax.json"
+    records.write_json(path, record)
+    console.print(report(record))
+    console.print(f"Record: {path}")
+    return path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = command.parser("experiments.benchmarks.distance_softmax", __doc__)
+    add = parser.add_argument
+    add("--rounds", type=command.positive, default=3, help="default: 3")
+    add("--examples", type=command.positive, default=4096, help="default: 4096")
+    add("--classes", type=command.several, nargs="+", default=[1000, 100_000, 1_000_000],
+        help="default: 1000 100000 1000000")  # fmt: skip
+    add("--widths", type=command.positive, nargs="+", default=[64, 512], help="default: 64 512")
+    add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    return parser.parse_args(arguments)
+
+
+def contestants(examples: int, classes: int) -> list[str]:
+    """Those that run at a size."""
+    is_large = examples * classes > _DENSE_SCORES
+    return [_OURS, _BOUND] if is_large else list(CONTESTANTS)
+
+
+def measure(name: str, examples: int, classes: int, width: int, repeats: int = 3) -> dict[str, Any]:
+    """The median time of a contestant, its memory and its loss."""
+    rng = np.random.default_rng(0)
+    features, anchors = (
+        rng.standard_normal((n, width), np.float32) / np.float32(width**0.5)
+        for n in (examples, classes)
+    )
+    run = CONTESTANTS[name](features, rng.integers(0, classes, examples, np.int32), anchors)
+    before = resident()
+    loss, seconds = run(), []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - started)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    beyond = max(peak - before - anchors.nbytes, 0)
+    return {
+        "seconds": statistics.median(seconds),
+        "memory_gib": round(beyond / _GIB, 3),
+        "loss": loss,
+    }
+
+
+def resident() -> int:
+    """What this process holds in memory now, in bytes."""
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def report(record: Mapping[str, Any]) -> Grid:
+    """Seconds and memory of each contestant, and its time against that of this package."""
+    grid = Grid(title=f"{record['examples']:,} examples, forwards and backwards")
+    for column in ("", "s", "GiB", f"time / {_OURS}'s"):
+        grid.add_column(column, justify="right")
+    rounds = record["rounds"]
+    for key in dict.fromkeys(found["contestant"] for found in rounds):
+        own = [found for found in rounds if found["contestant"] == key]
+        ours = [f for f in rounds if (f["size"], f["name"]) == (own[0]["size"], _OURS)]
+        ratios = [a["seconds"] / b["seconds"] for a, b in zip(own, ours, strict=True)]
+        seconds, memory, ratio = map(
+            statistics.median, ([f["seconds"] for f in own], [f["memory_gib"] for f in own], ratios)
+        )
+        spread = f"{ratio:.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        grid.add_row(key, f"{seconds:.3g}", f"{memory:.2f}", spread)
+    return grid
+
+
+if __name__ == "__main__":
+    main()
