@@ -15,11 +15,11 @@ FUNCTIONS = {
     for name, function in public_functions(subpackage).items()
 }
 LOSSES = {name: f for name, f in FUNCTIONS.items() if name.startswith("losses.")}
-# The order of what a loss takes: scores or features, labels, anchors, what shapes the anchors.
+# The order of what a loss takes: scores or features, labels, anchors or state, what shapes them.
 LOSS_ARGUMENTS = [
-    ("logits", "distances", "features", "class_counts"),
+    ("logits", "distances", "scores", "features", "class_counts"),
     ("labels",),
-    ("anchors", "means"),
+    ("anchors", "means", "state"),
     ("log_variances",),
 ]
 MAX_FILE, MAX_FUNCTION, MAX_EXAMPLE = 250, 40, 6

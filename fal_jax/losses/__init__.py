@@ -4,6 +4,8 @@
               distance_logits                          distances -> logits, margin on the true class
     losses    softmax_cross_entropy, softmax_focal_loss, sigmoid_focal_loss   one value an example
               fal_loss, fal_loss_from_features, lgm_loss, class_mean_distance   one value a batch
+    ranking   auc_squared_hinge_loss, auc_logistic_loss, partial_auc_loss, smooth_ap_loss, aucm_loss
+              (with `AUCMState`): surrogates of AUC and average precision, one value a batch
     weights   inverse_frequency_weights, effective_number_weights             for `alpha`
     output    class_log_probabilities, ranking_score
 
@@ -21,6 +23,12 @@ in log-space and in `promote_types(dtype, float32)`.
 from fal_jax.losses._anchored import class_mean_distance as class_mean_distance
 from fal_jax.losses._anchored import fal_loss as fal_loss
 from fal_jax.losses._anchored import fal_loss_from_features as fal_loss_from_features
+from fal_jax.losses._auc import auc_logistic_loss as auc_logistic_loss
+from fal_jax.losses._auc import auc_squared_hinge_loss as auc_squared_hinge_loss
+from fal_jax.losses._auc import partial_auc_loss as partial_auc_loss
+from fal_jax.losses._aucm import AUCMState as AUCMState
+from fal_jax.losses._aucm import aucm_loss as aucm_loss
+from fal_jax.losses._average_precision import smooth_ap_loss as smooth_ap_loss
 from fal_jax.losses._classification import sigmoid_focal_loss as sigmoid_focal_loss
 from fal_jax.losses._classification import softmax_cross_entropy as softmax_cross_entropy
 from fal_jax.losses._classification import softmax_focal_loss as softmax_focal_loss

@@ -14,12 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.testing import assert_allclose
 
-from tests import reference
+from tests import reference, reference_ranking
 
 AXES = {
     "features": "... dim",
     "distances": "... classes",
     "logits": "... classes",
+    "scores": "... classes",  # with 2 classes "...": one score
     "labels": "...",
     "where": "...",
     "anchors": "classes dim",
@@ -28,8 +29,19 @@ AXES = {
     "log_det": "classes",
     "log_prior": "classes",
     "class_counts": "classes",
+    "state": "variables classes",  # with 2 classes "variables"
 }
-NON_NEGATIVE = {"gamma", "alpha", "margin", "beta", "likelihood_weight", "one_minus_beta"}
+POSITIVE = {"temperature", "max_fpr"}
+NON_NEGATIVE = {
+    "gamma",
+    "alpha",
+    "margin",
+    "beta",
+    "likelihood_weight",
+    "one_minus_beta",
+    "scale",
+    *POSITIVE,
+}
 # What float32 can promise: relative above 1, absolute below, where small losses lose digits.
 _FLOAT32 = 2e-6
 _RANGES = {"logits": (-10, 10), "distances": (0, 10)}
@@ -91,12 +103,14 @@ class Case:
             return ["...", "classes"]
         if name in self.options:
             return ["classes"] * np.ndim(self.options[name])
+        if name in ("scores", "state") and self.classes == 2:
+            return AXES[name].split()[:-1]
         return AXES[name].split()
 
     def draw(self, batch=(6,), seed=0):
         """Arrays by name, in float64."""
         rng = np.random.default_rng(seed)
-        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,)}
+        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,), "variables": (3,)}
         drawn = {}
         for name in self.arrays:
             shape = sum((sizes[axis] for axis in self.axes(name)), ())
@@ -120,7 +134,9 @@ class Case:
                 arrays["log_variances"] = np.zeros_like(corners)
         else:
             values = (-1e4, 0.0, 1e4) if self.first == "logits" else (0.0, 1e4, 1.0)
+            repeat = self.axes(self.first).count("classes")
             rows = np.array(list(itertools.product(values, repeat=self.classes)))
+            rows = rows if repeat else rows[:, 0]
         arrays[self.first] = rows
         if self.elementwise:
             arrays["labels"] = np.arange(rows.size).reshape(rows.shape) % 2
@@ -145,6 +161,7 @@ class Case:
             yield "where", arrays | {"where": np.ones((6, 1), bool)}
         if not self.elementwise:
             yield self.first, arrays | {self.first: arrays[self.first].ravel()[0]}
+        if not self.elementwise and any("classes" in self.axes(name) for name in arrays):
             counts_classes = next(name for name in arrays if "classes" in self.axes(name))
             axis = self.axes(counts_classes).index("classes") - len(self.axes(counts_classes))
             one = np.take(arrays[counts_classes], [0], axis)
@@ -156,7 +173,8 @@ class Case:
 
     def expected(self, arrays, **options):
         """The same by the reference."""
-        return getattr(reference, str(self))(**(self.options | arrays | options))
+        module = reference if hasattr(reference, str(self)) else reference_ranking
+        return getattr(module, str(self))(**(self.options | arrays | options))
 
     def vmap_axes(self, arrays):
         """For `jax.vmap`: 0 for what has a batch axis, None for what all examples share."""

@@ -14,7 +14,7 @@ from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
 
 from tests.introspection import public_functions
-from tests.losses.case import assert_close, floats, split
+from tests.losses.case import POSITIVE, assert_close, floats, split
 from tests.losses.cases import CASES, every_case, over
 
 GAMMAS = (0.0, 0.5, 1.0, 2.0, 5.0)
@@ -173,7 +173,10 @@ def test_hyper_parameters_may_be_traced_and_a_sweep_compiles_once(case):
     arrays = jax.tree.map(np.asarray, floats(case.draw(), np.float32))
     swept = jax.jit(jax.vmap(lambda options: case(arrays, **options)))
     for scales in ((1.0, 0.5), (0.3, 0.0)):
-        settings = [{name: s * v for name, v in case.options.items()} for s in scales]
+        settings = [
+            {name: (s or 0.1 * (name in POSITIVE)) * v for name, v in case.options.items()}
+            for s in scales
+        ]
         stacked = jax.tree.map(lambda *values: np.stack(values), *settings)
         expected = [case.expected(arrays, **options) for options in settings]
         assert_close(swept(stacked), np.stack(expected))
