@@ -48,8 +48,8 @@ def smooth_ap_loss(
       Eq. 7 and 8.
 
     Example:
-      >>> smooth_ap_loss([2.0, 1.0, 0.0], [0, 1, 1]).round(3)
-      Array(0.417, dtype=float32)
+      >>> round(float(smooth_ap_loss([2.0, 1.0, 0.0], [0, 1, 1])), 3)
+      0.417
     """
     batch = ranked(scores, labels, where, axis_name)
     dtype = batch.scores.dtype

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
@@ -37,11 +38,8 @@ def ranked(
     gather: bool = True,
 ) -> Ranked:
     """The checked arguments as columns; `gather` puts the whole batch on each device."""
-    scores, labels, valid, classes = _flat(scores, labels, where)
-    if axis_name is not None and gather:
-        scores, labels, valid = (
-            jax.lax.all_gather(array, axis_name, tiled=True) for array in (scores, labels, valid)
-        )
+    *arrays, classes = _flat(scores, labels, where)
+    scores, labels, valid = (_whole(a, axis_name) for a in arrays) if gather else arrays
     is_own = labels[None] == jnp.array(classes, labels.dtype)[:, None]
     positive, negative = valid[None] & is_own, valid[None] & ~is_own
     num_classes = max(len(classes), 2)
@@ -52,8 +50,19 @@ def ranked(
     )
     if axis_name is not None and not gather:
         totals = jax.lax.psum(totals, axis_name)
-    *sizes, spoil = totals
-    return Ranked(jnp.where(valid[None], scores.T, 0), positive, negative, *sizes, 1 + spoil)
+    num_positive, num_negative, spoil = totals
+    scores = jnp.where(valid[None], scores.T, 0)
+    return Ranked(scores, positive, negative, num_positive, num_negative, 1 + spoil)
+
+
+def _whole(array: jax.Array, axis_name: Hashable | None) -> jax.Array:
+    """All rows on each device, gathered over a mapped axis or an explicit mesh."""
+    if axis_name is not None:
+        return jax.lax.all_gather(array, axis_name, tiled=True)
+    sharding = jax.typeof(array).sharding
+    if any(axis is not None for axis in sharding.spec):
+        return jax.sharding.reshard(array, NamedSharding(sharding.mesh, PartitionSpec()))
+    return array
 
 
 def _flat(

@@ -14,9 +14,12 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from fal_jax import losses
+from fal_jax.losses import AUCMState
+from fal_jax.training import min_max
 from tests.losses.case import assert_close
 
 _STORED = json.loads((Path(__file__).parent / "public" / "outputs.json").read_text())
@@ -42,6 +45,29 @@ def class_balanced(x, weights):
     return jnp.sum(weights[x.labels][:, None] * focal) / len(x.labels)
 
 
+def aucm(x):
+    return losses.aucm_loss(x.scores, x.binary, AUCMState(x.a, x.b, x.alpha), margin=x.margin)
+
+
+def smooth_ap(x):
+    """The mean over queries, each example one, whose scores are inner products."""
+
+    def of_query(feature, half):
+        scores = jnp.sum(x.features * feature[None], -1)
+        relevant = (x.halves == half).astype(int)
+        return losses.smooth_ap_loss(scores, relevant, temperature=x.temperature)
+
+    return jax.vmap(of_query)(x.features, x.halves).mean()
+
+
+def pesg_step(x):
+    a, b = (jnp.mean(x.scores, where=x.binary == k) for k in (1, 0))
+    state, optimiser = AUCMState(a, b, x.alpha), min_max(optax.sgd(x.rate))
+    slopes = jax.grad(losses.aucm_loss, argnums=2)(x.scores, x.binary, state, margin=x.margin)
+    steps, _ = optimiser.update(slopes, optimiser.init(state), state)
+    return jnp.stack(optax.apply_updates(state, steps))
+
+
 AGREES = {
     "optax_cross_entropy": cross_entropy,
     "optax_sigmoid_focal": lambda x: losses.sigmoid_focal_loss(
@@ -58,6 +84,18 @@ AGREES = {
     "class_balanced_official_focal": lambda x: class_balanced(x, jnp.array(x.weights)),
     "lgm": lgm,
     "softmax_variants_lgm": lgm,
+    "libauc_squared_hinge": lambda x: losses.auc_squared_hinge_loss(
+        x.scores, x.binary, margin=x.margin
+    ),
+    "libauc_logistic": lambda x: losses.auc_logistic_loss(x.scores, x.binary, scale=x.scale),
+    "libauc_partial_cvar": lambda x: losses.partial_auc_loss(
+        x.scores, x.binary, max_fpr=x.budget, margin=x.margin
+    ),
+    "libauc_multi_label_aucm": lambda x: losses.aucm_loss(
+        x.logits, x.labels, AUCMState(x.class_a, x.class_b, x.class_alpha), margin=x.margin
+    ),
+    "libauc_pesg_step": pesg_step,
+    "smooth_ap": smooth_ap,
 }
 
 
@@ -88,6 +126,17 @@ def lgm_with_euclidean_likelihood(x):
     scaled = jnp.sum(losses.half_mahalanobis(x.features, x.anchors, x.log_variances) * of, -1)
     gap = x.likelihood_weight * jnp.mean(plain - scaled)
     return lgm(x, log_variances=x.log_variances, log_det=x.log_variances.sum(-1)) + gap
+
+
+def with_prior(x):
+    rate = jnp.mean(x.binary == 1)
+    return rate * (1 - rate) * aucm(x)
+
+
+def with_negatives_over_the_batch(x):
+    """The mean score of the negatives divided by all examples."""
+    of_negatives, rate = jnp.mean(x.scores, where=x.binary == 0), jnp.mean(x.binary == 1)
+    return aucm(x) - 2 * x.alpha * rate * of_negatives
 
 
 DIFFERS = {
@@ -121,6 +170,18 @@ DIFFERS = {
         lambda x: lgm(x, log_variances=x.log_variances, log_det=x.log_variances.sum(-1)),
         lgm_with_euclidean_likelihood,
     ),
+    "libauc_aucm_with_prior": Difference(
+        "Version 1 of LibAUC has the factor p (1 - p) of the batch's own prior, which only scales "
+        "the step; left out here, as in its version 2.",
+        aucm,
+        with_prior,
+    ),
+    "libauc_aucm_without_prior": Difference(
+        "A parenthesis in version 2 of LibAUC subtracts the positives' mean inside the negatives' "
+        "one, which is then divided by all examples; its multi-label form has it right.",
+        aucm,
+        with_negatives_over_the_batch,
+    ),
     "libauc_focal": Difference(
         "LibAUC gives alpha to class 0 and 1 - alpha to class 1, the paper the reverse; and its "
         "weights (n,) meet losses (n, 1), so that each example has the mean weight of the batch.",
@@ -151,8 +212,10 @@ def value_and_gradients(call, stored):
 
 
 def theirs(stored):
+    """The stored ones; one value a batch is stored with the axes that its framework gave it."""
     gradients = {name: np.array(g, float) for name, g in stored["gradients"].items()}
-    return np.array(stored["value"], float), gradients
+    value = np.array(stored["value"], float)
+    return value.reshape(()) if value.size == 1 else value, gradients
 
 
 def assert_agrees(call, stored):
