@@ -26,7 +26,7 @@ def auc_logistic_loss(scores, labels, *, scale=1.0, against="rest", where=None):
 
 
 def partial_auc_loss(scores, labels, *, max_fpr, margin=1.0, against="rest", where=None):
-    """Zhu et al. (2022), Eq. 6: of each positive the CVaR of its costs, by its own minimum.
+    """Zhu et al. (2022), by CVaR: of each positive the CVaR of its costs, by its own minimum.
 
     min over u of u + E_j[max(cost_ij - u, 0)] / max_fpr, which is reached at one of the costs.
     """
@@ -44,7 +44,7 @@ def partial_auc_loss(scores, labels, *, max_fpr, margin=1.0, against="rest", whe
 
 
 def smooth_ap_loss(scores, labels, *, temperature=0.01, where=None):
-    """Brown et al. (2020), Eq. 7 and 8: one minus the mean of the ratio of smooth ranks."""
+    """Brown et al. (2020): one minus the mean of the ratio of smooth ranks."""
 
     def of_column(ours, others, *_):
         total = 0.0
@@ -58,7 +58,7 @@ def smooth_ap_loss(scores, labels, *, temperature=0.01, where=None):
 
 
 def aucm_loss(scores, labels, state, *, margin=1.0, where=None):
-    """Yuan et al. (2021), Eq. 6, with the expectations over each class; the mean over columns."""
+    """Yuan et al. (2021), AUC margin loss, with the expectations over each class; the mean over columns."""
     state = np.reshape(np.asarray(list(state), np.float64), (3, -1))
 
     def of_column(ours, others, _, k):

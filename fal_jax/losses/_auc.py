@@ -46,7 +46,7 @@ def auc_squared_hinge_loss(
 
     References:
       Gao and Zhou, On the Consistency of AUC Pairwise Optimization, IJCAI 2015; "each" as in Hand
-      and Till, A Simple Generalisation of the Area Under the ROC Curve, 2001, Eq. 7.
+      and Till, A Simple Generalisation of the Area Under the ROC Curve, 2001.
 
     Example:
       >>> auc_squared_hinge_loss([2.0, 0.5, 0.0], [1, 0, 1])
@@ -86,15 +86,15 @@ def partial_auc_loss(
       axis_name: the mapped axis that the batch is split over, or None; scores are gathered over it.
 
     Returns:
-      A scalar, as `auc_squared_hinge_loss`. Which negatives count is held fixed in a gradient,
-      which is exact so but where scores tie at the edge.
+      A scalar, as `auc_squared_hinge_loss`. Which negatives count is held fixed in a gradient: that
+      in scores is exact but where they tie at the edge, in max_fpr there is none.
 
     Raises:
       ValueError: if the shapes do not fit or a hyper-parameter is out of range.
       TypeError: if scores are not floating, labels not integer or where not bool.
 
     References:
-      Zhu et al., When AUC meets DRO, ICML 2022, Eq. 6 (one-way partial AUC by CVaR).
+      Zhu et al., When AUC meets DRO, ICML 2022, one-way partial AUC by CVaR.
 
     Example:
       >>> partial_auc_loss([2.0, 1.5, 0.0, 0.0], [1, 0, 0, 0], max_fpr=0.5)
@@ -164,7 +164,9 @@ def _hinges(
     scores: jax.Array, positives: jax.Array, negatives: jax.Array, margin: jax.Array
 ) -> jax.Array:
     """The weighted mean over the pairs of each column, `[columns]`."""
-    keys = scores + jnp.where(negatives > 0, margin, 0)
+    # Far from the origin the margin keeps its digits only beside differences of scores.
+    centre = jax.lax.stop_gradient(jnp.sum(scores * positives, axis=-1, keepdims=True))
+    keys = scores - centre + jnp.where(negatives > 0, margin, 0)
     return jax.vmap(squared_hinge_sum)(keys, positives, negatives)
 
 

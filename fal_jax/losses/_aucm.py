@@ -66,7 +66,7 @@ def aucm_loss(
 
     References:
       Ying et al., Stochastic Online AUC Maximization, NeurIPS 2016; Yuan et al., Large-scale Robust
-      Deep AUC Maximization, ICCV 2021, Eq. 6, without its factor p (1 - p) of the prior.
+      Deep AUC Maximization, ICCV 2021, without the factor p (1 - p) of the classes' shares.
 
     Example:
       >>> aucm_loss([0.5, 0.0], [1, 0], AUCMState(a=0.5, b=0.0, alpha=0.5))

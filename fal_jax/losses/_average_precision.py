@@ -44,8 +44,7 @@ def smooth_ap_loss(
       TypeError: if scores are not floating, labels not integer or where not bool.
 
     References:
-      Brown et al., Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval, ECCV 2020,
-      Eq. 7 and 8.
+      Brown et al., Smooth-AP: Smoothing the Path Towards Large-Scale Image Retrieval, ECCV 2020.
 
     Example:
       >>> round(float(smooth_ap_loss([2.0, 1.0, 0.0], [0, 1, 1])), 3)

@@ -16,45 +16,52 @@ def squared_hinge_sum(keys: jax.Array, before: jax.Array, after: jax.Array) -> j
     before a key is held as its weight and its first and second moment about that key: sums of
     terms of one sign, so that nothing cancels, as powers of the keys themselves would.
     """
-    order = jnp.argsort(keys)
-    _, second = _moments(keys[order], before[order])
-    return jnp.sum(after[order] * second)
+    return _value_and_slopes(keys, before, after)[0]
 
 
 @squared_hinge_sum.defjvp
 def _squared_hinge_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
-    return squared_hinge_sum(*primals), jnp.sum(_slopes(*primals) * tangents[0])
+    value, slopes = _value_and_slopes(*primals)
+    return value, jnp.sum(slopes * tangents[0])
 
 
 @jax.custom_jvp
-def _slopes(keys: jax.Array, before: jax.Array, after: jax.Array) -> jax.Array:
-    """The gradient in keys. By hand: differences of sums over many pairs would lose its digits."""
+def _value_and_slopes(
+    keys: jax.Array, before: jax.Array, after: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The sum and its gradient in keys, by hand: a difference of large sums has fewer digits."""
     order = jnp.argsort(keys)
     keys, before, after = keys[order], before[order], after[order]
-    behind, _ = _moments(keys, before)
+    behind, squares = _moments(keys, before)
     ahead, _ = _moments(-keys[::-1], after[::-1])
-    return _put_back(2 * (after * behind - before * ahead[::-1]), order)
+    slopes = 2 * (after * behind - before * ahead[::-1])
+    return jnp.sum(after * squares), _put_back(slopes, order)
 
 
-@_slopes.defjvp
-def _slopes_jvp(primals: tuple, tangents: tuple) -> tuple[jax.Array, jax.Array]:
+@_value_and_slopes.defjvp
+def _value_and_slopes_jvp(primals: tuple, tangents: tuple) -> tuple[tuple, tuple]:
+    value, slopes = _value_and_slopes(*primals)
     order = jnp.argsort(primals[0])
     before, after, moved = primals[1][order], primals[2][order], tangents[0][order]
     behind = jnp.cumsum(before) * moved - jnp.cumsum(before * moved)
     ahead = jnp.cumsum((after * moved)[::-1])[::-1] - jnp.cumsum(after[::-1])[::-1] * moved
-    return _slopes(*primals), _put_back(2 * (after * behind - before * ahead), order)
+    turned = _put_back(2 * (after * behind - before * ahead), order)
+    return (value, slopes), (jnp.sum(slopes * tangents[0]), turned)
 
 
 def _moments(keys: jax.Array, weights: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Of sorted keys, `sum over i <= j of weights_i (keys_j - keys_i)^p` for p = 1 and 2."""
+    """Of sorted keys, `sum over i <= j of weights_i (keys_j - keys_i)^p` for p = 1 and 2.
 
-    def joined(left: tuple, right: tuple) -> tuple:
-        (gap, weight, first, second), (step, *others) = left, right
-        moved = weight, first + step * weight, second + step * (2 * first + step * weight)
-        return gap + step, *(a + b for a, b in zip(moved, others, strict=True))
+    From one key to the next the first grows by the gap times the weight that lies before it.
+    """
+    gaps = jnp.diff(keys, prepend=keys[:1])
+    step = gaps * _before(jnp.cumsum(weights))
+    first = jnp.cumsum(step)
+    return first, jnp.cumsum(gaps * (2 * _before(first) + step))
 
-    gaps, zeros = jnp.diff(keys, prepend=keys[:1]), jnp.zeros_like(keys)
-    return jax.lax.associative_scan(joined, (gaps, weights, zeros, zeros))[2:]
+
+def _before(sums: jax.Array) -> jax.Array:
+    return jnp.pad(sums, (1, 0))[:-1]
 
 
 def _put_back(values: jax.Array, order: jax.Array) -> jax.Array:
