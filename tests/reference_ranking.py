@@ -58,7 +58,7 @@ def smooth_ap_loss(scores, labels, *, temperature=0.01, where=None):
 
 
 def aucm_loss(scores, labels, state, *, margin=1.0, where=None):
-    """Yuan et al. (2021), AUC margin loss, with the expectations over each class; the mean over columns."""
+    """Yuan et al. (2021), the AUC margin loss, its expectations taken over each class."""
     state = np.reshape(np.asarray(list(state), np.float64), (3, -1))
 
     def of_column(ours, others, _, k):

@@ -89,7 +89,7 @@ def main():
     arguments = parser.parse_args()
     stored, outputs = inputs(), {}
     context = multiprocessing.get_context("spawn")
-    for framework in ("auc", "jax", "tensorflow"):  # each alone: two at once may crash
+    for framework in ("feature", "auc", "jax", "tensorflow"):  # each alone: two at once may crash
         with context.Pool(1) as pool:
             made, saved = pool.apply(outputs_in, (framework, arguments.checkouts))
         outputs |= made
