@@ -15,11 +15,11 @@ FUNCTIONS = {
     for name, function in public_functions(subpackage).items()
 }
 LOSSES = {name: f for name, f in FUNCTIONS.items() if name.startswith("losses.")}
-# The order of what a loss takes: scores or features, labels, anchors, what shapes the anchors.
+# The order of what a loss takes: scores or features, labels, anchors or state, what shapes them.
 LOSS_ARGUMENTS = [
-    ("logits", "distances", "features", "cosines", "affinities", "log_odds", "losses"),
+    ("logits", "distances", "scores", "features", "cosines", "affinities", "log_odds", "losses"),
     ("labels",),
-    ("anchors", "means", "prototypes", "class_counts", "counts"),
+    ("anchors", "means", "prototypes", "class_counts", "counts", "state"),
     ("log_variances", "noise", "ignored", "feature_norms"),
 ]
 MAX_FILE, MAX_FUNCTION, MAX_EXAMPLE = 250, 40, 6

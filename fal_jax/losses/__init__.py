@@ -23,6 +23,8 @@ Nearly all of them are one pipeline over `[..., classes]`, each stage a public f
     noisy labels, overconfidence         smooth_labels, label_aware_smoothing
     distances are the scores             fal_loss, lgm_loss, cac_loss; center_loss, affinity_loss;
                                          from features they stream over any number of classes
+    AUC, or precision on top, counts     auc_squared_hinge_loss, auc_logistic_loss, aucm_loss,
+                                         partial_auc_loss, smooth_ap_loss: one value a batch
     prediction                           class_log_probabilities, ranking_score, nearest_anchors
 
 Logit adjustment and its kin assume that the classes keep their shapes and that only their shares
@@ -83,6 +85,12 @@ from fal_jax.losses._anchored import fal_loss as fal_loss
 from fal_jax.losses._anchored import fal_loss_from_features as fal_loss_from_features
 from fal_jax.losses._asymmetric import asymmetric_loss as asymmetric_loss
 from fal_jax.losses._asymmetric import single_label_asymmetric_loss as single_label_asymmetric_loss
+from fal_jax.losses._auc import auc_logistic_loss as auc_logistic_loss
+from fal_jax.losses._auc import auc_squared_hinge_loss as auc_squared_hinge_loss
+from fal_jax.losses._auc import partial_auc_loss as partial_auc_loss
+from fal_jax.losses._aucm import AUCMState as AUCMState
+from fal_jax.losses._aucm import aucm_loss as aucm_loss
+from fal_jax.losses._average_precision import smooth_ap_loss as smooth_ap_loss
 from fal_jax.losses._centers import affinity_loss as affinity_loss
 from fal_jax.losses._centers import cac_loss as cac_loss
 from fal_jax.losses._centers import center_loss as center_loss

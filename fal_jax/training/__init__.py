@@ -1,5 +1,6 @@
 """Training steps as pairs of pure functions, and many models in one program."""
 
+from fal_jax.training._min_max import min_max as min_max
 from fal_jax.training._problems import Capacity as Capacity
 from fal_jax.training._problems import Problem as Problem
 from fal_jax.training._programs import Best as Best

@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.testing import assert_allclose
 
-from tests import reference, reference_family
+from tests import reference, reference_family, reference_ranking
 
 AXES = {
     "features": "... dim",
     "distances": "... classes",
     "logits": "... classes",
+    "scores": "... classes",  # with 2 classes "...": one score
     "labels": "...",
     "where": "...",
     "anchors": "classes dim",
@@ -39,23 +40,16 @@ AXES = {
     "counts": "classes",
     "trained_log_prior": "classes",
     "prototypes": "classes prototypes dim",
+    "state": "variables classes",  # with 2 classes "variables"
 }
 INTEGER = {"labels": None, "class_counts": (1, 5000), "counts": (0, 5000), "ignored": (0, 2)}
+POSITIVE = {"sigma", "floor", "temperature", "max_fpr"}
 NON_NEGATIVE = {
-    *(
-        "gamma",
-        "alpha",
-        "margin",
-        "beta",
-        "likelihood_weight",
-        "one_minus_beta",
-        "clip",
-        "exponent",
-    ),
-    *("gamma_positive", "gamma_negative", "smoothing", "sigma", "weight", "mitigation", "margins"),
-    *("compensation", "max_margin", "most", "least", "strength", "floor"),
+    *("gamma", "alpha", "margin", "beta", "likelihood_weight", "one_minus_beta", "scale"),
+    *("gamma_positive", "gamma_negative", "clip", "smoothing", "most", "least", "exponent"),
+    *("margins", "max_margin", "strength", "weight", "mitigation", "compensation"),
+    *POSITIVE,
 }
-POSITIVE = {"sigma", "floor"}
 # What float32 can promise: relative above 1, absolute below, where small losses lose digits.
 _FLOAT32 = 2e-6
 _RANGES = dict.fromkeys(("logits", "log_odds", "losses"), (-10, 10))
@@ -72,8 +66,8 @@ class Case:
     arrays one number a class; `variants` are further settings to compare with the reference.
     `elementwise` labels have the shape of the logits and are 0 or 1. `classes` is the number of
     classes, and `permutable` is false where their order matters. `fixed` are arguments that a
-    program is compiled for. `stops` says which gradients stop, "some" or "all".
-    Of a result of several arrays the contract looks at `part`.
+    program is compiled for, `signed` options that may be negative in it. `stops` says which
+    gradients stop, "some" or "all". Of a result of several arrays the contract looks at `part`.
     """
 
     function: Callable
@@ -84,6 +78,7 @@ class Case:
     elementwise: bool = False
     permutable: bool = True
     fixed: dict = dataclasses.field(default_factory=dict)
+    signed: tuple[str, ...] = ()
     stops: Literal["", "some", "all"] = ""
     part: int | None = None
 
@@ -124,12 +119,15 @@ class Case:
             return ["...", "classes"]
         if name in self.options:
             return ["classes"] * np.ndim(self.options[name])
+        if name in ("scores", "state") and self.classes == 2:
+            return AXES[name].split()[:-1]
         return AXES[name].split()
 
     def draw(self, batch=(6,), seed=0):
         """Arrays by name, in float64."""
         rng = np.random.default_rng(seed)
-        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,), "prototypes": (3,)}
+        sizes = {"...": batch, "classes": (self.classes,), "dim": (5,)}
+        sizes |= {"prototypes": (3,), "variables": (3,)}
         drawn = {}
         for name in self.arrays:
             shape = sum((sizes[axis] for axis in self.axes(name)), ())
@@ -157,6 +155,7 @@ class Case:
         else:
             values = _EXTREMES.get(self.first, (-1e4, 0.0, 1e4))
             rows = np.array(list(itertools.product(values, repeat=self.classes)))
+            rows = rows if "classes" in self.axes(self.first) else rows[:, 0]
             others = self.draw(batch=(len(rows),))
             arrays |= {name: others[name] for name in arrays if "..." in self.axes(name)}
         arrays[self.first] = rows
@@ -183,6 +182,7 @@ class Case:
             yield "where", arrays | {"where": np.ones((6, 1), bool)}
         if not self.elementwise and self.first != "labels":
             yield self.first, arrays | {self.first: arrays[self.first].ravel()[0]}
+        if not self.elementwise and any("classes" in self.axes(name) for name in arrays):
             counts_classes = next(name for name in arrays if "classes" in self.axes(name))
             axis = self.axes(counts_classes).index("classes") - len(self.axes(counts_classes))
             one = np.take(arrays[counts_classes], [0], axis)
@@ -195,7 +195,8 @@ class Case:
 
     def expected(self, arrays, **options):
         """The same by the reference."""
-        twin = getattr(reference, str(self), None) or getattr(reference_family, str(self))
+        homes = (reference, reference_family, reference_ranking)
+        twin = next(getattr(home, str(self)) for home in homes if hasattr(home, str(self)))
         result = twin(**(self.options | self.fixed | arrays | options))
         return result if self.part is None else result[self.part]
 

@@ -12,6 +12,21 @@ from tests.losses.case import Case
 
 _PER_CLASS = np.array([0.3, 0.9, 0.1, 0.6])
 
+# Each with two classes by one score, and with a score a class.
+RANKINGS = {
+    losses.auc_squared_hinge_loss: {
+        "options": {"margin": 0.7},
+        "variants": ({"margin": 0.0}, {"against": "each"}),
+    },
+    losses.auc_logistic_loss: {"options": {"scale": 2.5}, "variants": ({"against": "each"},)},
+    losses.partial_auc_loss: {
+        "options": {"max_fpr": 0.35, "margin": 0.7},
+        "variants": ({"max_fpr": 1.0}, {"max_fpr": 0.01}, {"against": "each"}),
+    },
+    losses.smooth_ap_loss: {"options": {"temperature": 0.3}, "variants": ({"temperature": 3.0},)},
+    losses.aucm_loss: {"options": {"margin": 0.7}},
+}
+
 CASES = [
     Case(losses.squared_distances, returns="... classes"),
     Case(losses.half_mahalanobis, returns="... classes", variants=({"log_variances": None},)),
@@ -87,7 +102,12 @@ CASES = [
         variants=({"log_variances": None}, {"log_prior": None, "alpha": None}, {"margin": 0.0}),
     ),
     Case(losses.nearest_anchors, returns="... k", variants=({"k": 3},), part=0),
-    Case(losses.adjust, returns="... classes", options={"scale": _PER_CLASS, "shift": 2.0}),
+    Case(
+        losses.adjust,
+        returns="... classes",
+        options={"scale": _PER_CLASS, "shift": 2.0},
+        signed=("scale",),
+    ),
     Case(losses.class_log_odds, returns="... classes"),
     Case(losses.class_log_odds, returns="... classes", classes=2),
     Case(losses.with_margin, returns="... classes", options={"margin": _PER_CLASS}),
@@ -184,6 +204,11 @@ CASES = [
     ),
     Case(losses.class_log_prior, returns="classes"),
     Case(losses.ldam_margins, returns="classes", options={"max_margin": 0.4}),
+    *(
+        Case(function, returns="", classes=classes, permutable=classes > 2, **settings)
+        for function, settings in RANKINGS.items()
+        for classes in (2, 4)
+    ),
     Case(losses.inverse_frequency_weights, returns="classes"),
     Case(
         losses.effective_number_weights,

@@ -30,13 +30,14 @@ def problem(case):
     where[2 * ROWS : 3 * ROWS] = False
     rows = {name: a for name, a in drawn.items() if "..." in case.axes(name)}
     shared = {name: a for name, a in drawn.items() if name not in rows}
-    shared["scale"] = jnp.linspace(0.5, 1.5, drawn[case.first].shape[-1])
+    shape = 1, *drawn[case.first].shape[1:]
+    shared["scale"] = jnp.linspace(0.5, 1.5, np.prod(shape)).reshape(shape)
     return shared, rows | {"where": jnp.asarray(where)}
 
 
 def loss(case, shared, rows, axis_name="batch"):
     shared = dict(shared)
-    first = rows[case.first] * shared.pop("scale")[None]
+    first = rows[case.first] * shared.pop("scale")
     return case(shared | rows | {case.first: first}, axis_name=axis_name)
 
 

@@ -13,7 +13,8 @@ from tests.losses.cases import CASES, over
 # Each has a true class as such, not only as one of the classes.
 INTEGER_ONLY = {
     *("distance_logits", "class_mean_distance", "fal_loss", "fal_loss_from_features", "lgm_loss"),
-    "lgm_loss_from_features",
+    *("lgm_loss_from_features", "auc_squared_hinge_loss", "auc_logistic_loss", "partial_auc_loss"),
+    *("aucm_loss", "smooth_ap_loss"),
     *("sigmoid_focal_loss", "asymmetric_loss", "single_label_asymmetric_loss", "affinity_loss"),
     *("equalization_loss", "seesaw_loss", "influence_balanced_weights", "center_loss"),
     "smooth_labels",
