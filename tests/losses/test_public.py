@@ -21,6 +21,7 @@ from fal_jax import losses
 from fal_jax.losses import AUCMState
 from fal_jax.training import min_max
 from tests.losses.case import assert_close
+from tests.losses.public import family
 
 _STORED = json.loads((Path(__file__).parent / "public" / "outputs.json").read_text())
 INPUTS = {name: np.array(value) for name, value in _STORED["inputs"].items()}
@@ -195,6 +196,10 @@ DIFFERS = {
     ),
 }
 
+AGREES |= family.AGREES
+DIFFERS |= {name: Difference(*row) for name, row in family.DIFFERS.items()}
+SATURATED = {"ldam_drw_focal_saturated", "class_balanced_official_focal_saturated"}
+
 
 def value_and_gradients(call, stored):
     """Those of the sum of `call`, by the names of the stored gradients."""
@@ -239,6 +244,11 @@ def test_differs_on_purpose_from(name):
     with pytest.raises(AssertionError):
         assert_agrees(difference.ours, stored)
     assert_agrees(difference.theirs, stored)
+
+
+def test_every_stored_output_is_compared():
+    assert AGREES.keys().isdisjoint(DIFFERS)
+    assert OUTPUTS.keys() - SATURATED == AGREES.keys() | DIFFERS.keys()
 
 
 def test_is_finite_where_naive_focal_losses_saturate():
