@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add, positive = parser.add_argument, command.positive
     add("--dataset", choices=data.IMAGES, default="cifar10", help="default: cifar10")
     add("--data-dir", type=pathlib.Path,
-        help="where tfds prepared it (default: tfds in FAL_JAX_DATA, or the default of tfds)")  # fmt: skip
+        help="where tfds prepared it (default: tfds in FAL_JAX_DATA, or tfds's own)")  # fmt: skip
     add("--factor", type=float, nargs="+", default=[10.0, 100.0], help="default: 10 100")
     add("--kind", choices=("exponential", "step"), default="exponential", help="of the tail")
     add("--methods", nargs="+", choices=IMAGE_METHODS, default=list(IMAGE_METHODS),

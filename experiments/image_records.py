@@ -75,6 +75,14 @@ def seeds(record: Record, method: str) -> list[int]:
     return [run["seed"] for run in record["results"].get(method, [])]
 
 
+def label(record: Record) -> str:
+    """What a record is of."""
+    return (
+        f"{record['dataset']}, imbalance {record['imbalance_factor']:g}, {record['network']}, "
+        f"{record['recipe']['epochs']} epochs of {record['recipe']['name']}"
+    )
+
+
 def mean_and_std(runs: list[Record]) -> str:
     """Mean error ± standard deviation over the seeds, in percent, of the last epoch."""
     errors = np.array([run["last"]["error"] for run in runs])
@@ -96,9 +104,8 @@ def published(record: Record, method: str) -> dict[str, str]:
 def report(path: pathlib.Path, console: Console) -> None:
     """Prints a record's errors."""
     record = json.loads(path.read_text())
-    grid = Grid(title=f"{record['dataset']}, imbalance {record['imbalance_factor']:g}, "
-                f"{record['network']}, recipe {record['recipe']['name']}: error % of the last epoch, "
-                "mean ± std")  # fmt: skip
+    title = f"{label(record)}: error % of the last epoch, mean ± std"
+    grid = Grid(title=title)
     for title in ("method", "seeds", "error", *paper.TABLE_4):
         grid.add_column(title, justify="left" if title == "method" else "right")
     for method, runs in record["results"].items():

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +15,7 @@ from fal_jax.data import Images
 from fal_jax.estimators import IMAGE_METHODS
 
 Report = dict[str, Any]
+Kind = Literal["exponential", "step"]
 _BANDS = {"many": (101, np.inf), "medium": (20, 100), "few": (0, 19)}  # training examples
 
 
@@ -57,14 +58,13 @@ class Task(NamedTuple):
 def setup(images: Images, recipe: Recipe, name: str, dtype: str) -> Setup:
     """Puts the data on all devices."""
     mesh = training.device_mesh()
-    rows = training.Rows(
-        np.concatenate([images.inputs, images.test_inputs]),
-        np.concatenate([images.labels, images.test_labels]),
-    )
-    return Setup(images, training.on_all_devices(rows, mesh), recipe, name, dtype, mesh)
+    inputs = np.concatenate([images.inputs, images.test_inputs])
+    labels = np.concatenate([images.labels, images.test_labels])
+    rows = training.Rows(*training.on_all_devices((inputs, labels), mesh))
+    return Setup(images, rows, recipe, name, dtype, mesh)
 
 
-def long_tailed(images: Images, factor: float, kind: str, seed: int) -> Task:
+def long_tailed(images: Images, factor: float, kind: Kind, seed: int) -> Task:
     """The long-tailed training rows of a seed, and the whole test set to score."""
     counts = data.long_tail_counts(
         int(np.bincount(images.labels).min()),

@@ -100,7 +100,7 @@ def tune(
     own = {name: row.fixed[name] for name in row.search}
     part = image_runs.held_out(task, setup.images.labels, _VALIDATION)
     epochs = image_records.tune_epochs(setup, options)
-    trials = []
+    trials: list[dict[str, Any]] = []
     for number in range(options.tune):
         settings = own if number == 0 else {n: float(v[number - 1]) for n, v in drawn.items()}
         last = image_runs.train(method, settings, part, setup, epochs=epochs)["last"]

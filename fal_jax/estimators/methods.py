@@ -84,7 +84,8 @@ class Method:
         rule = None
         if self.rule is not None:
             params, _ = jax.eval_shape(model.init, jax.random.key(0))
-            rule = self.rule(*params["head"]["anchors"].shape, settings)
+            num_classes, dim = params["head"]["anchors"].shape
+            rule = self.rule(num_classes, dim, settings)
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
 
 

@@ -58,7 +58,7 @@ class Checkpoints:
             jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
         ]
         arguments = self._ocp.args.Composite(
-            state=self._ocp.args.StandardRestore(wanted), history=self._ocp.args.JsonRestore()
+            state=self._ocp.args.StandardRestore(wanted), report=self._ocp.args.JsonRestore()
         )
         try:
             found = self._manager.restore(epoch, args=arguments)
@@ -67,7 +67,8 @@ class Checkpoints:
                 f"checkpoint {self.folder / str(epoch)} is damaged or of another network "
                 f"({error}): delete it to go on from the one before."
             ) from error
-        return Checkpoint(epoch, jax.tree.unflatten(structure, found.state), found.history)
+        state = jax.tree.unflatten(structure, found["state"])
+        return Checkpoint(epoch, state, found["report"]["epochs"])
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keeps a checkpoint, and then drops the oldest of more than `keep`.
@@ -77,7 +78,7 @@ class Checkpoints:
         """
         arguments = self._ocp.args.Composite(
             state=self._ocp.args.StandardSave(jax.tree.leaves(checkpoint.state)),
-            history=self._ocp.args.JsonSave(checkpoint.history),
+            report=self._ocp.args.JsonSave({"epochs": checkpoint.history}),
         )
         try:
             self._manager.save(checkpoint.epoch, args=arguments, force=True)

@@ -122,7 +122,8 @@ def minibatches(
 
     def steps(state, settings: Settings, rows: Rows, batches, rates, seed, first):
         def body(state, per_step):
-            return step(state, settings, rows, *per_step[:2], seed, per_step[2])
+            places, rate, number = per_step
+            return step(state, settings, rows, places, rate, seed, number)
 
         return jax.lax.scan(body, state, (batches, rates, first + jnp.arange(len(rates))))
 
@@ -152,7 +153,7 @@ def minibatches(
 def _all_at_once(program: Callable, mesh: Mesh) -> Callable:
     def steps(state, settings, rows, batches, rates, seed, first, *, on_step=lambda _: None):
         _check_even(batches, mesh)
-        numbers = np.float32(rates), np.uint32(seed), np.int32(first)
+        numbers = np.asarray(rates, np.float32), np.uint32(seed), np.int32(first)
         batches = _placed(batches, mesh, PartitionSpec(None, _AXIS))
         state, losses = program(state, dict(settings), rows, batches, *numbers)
         losses = np.asarray(losses)
@@ -166,9 +167,9 @@ def _one_by_one(program: Callable, mesh: Mesh) -> Callable:
     def steps(state, settings, rows, batches, rates, seed, first, *, on_step=lambda _: None):
         _check_even(batches, mesh)
         losses = []
-        for number, (batch, rate) in enumerate(zip(batches, np.float32(rates), strict=True)):
+        for number, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
             places = _placed(batch, mesh, PartitionSpec(_AXIS))
-            numbers = rate, np.uint32(seed), np.int32(first + number)
+            numbers = np.float32(rate), np.uint32(seed), np.int32(first + number)
             state, loss = program(state, dict(settings), rows, places, *numbers)
             losses.append(loss)
             if number:
@@ -191,7 +192,7 @@ def _in_blocks(program: Callable, mesh: Mesh, size: int = 1000) -> Callable:
             program(state, dict(settings), rows, _placed(block, mesh, PartitionSpec(_AXIS)))
             for block in padded.reshape(-1, size)
         ]
-        return sum(np.asarray(block) for block in blocks)
+        return np.sum([np.asarray(block) for block in blocks], axis=0)
 
     return confusion
 
