@@ -108,8 +108,10 @@ def minibatches(
     everywhere = NamedSharding(mesh, PartitionSpec())
     split = NamedSharding(mesh, PartitionSpec(_AXIS))
 
-    def start(seed: jax.Array, settings: Settings) -> TrainState:
-        return build(settings)[1].init(jax.random.key(seed))
+    def start(seed: int, settings: Mapping[str, np.ndarray]) -> TrainState:
+        # Operation by operation, which compiles each but once: as one program it takes far longer.
+        state = build(settings)[1].init(jax.random.key(seed))
+        return on_all_devices(jax.tree.map(np.array, state), mesh)
 
     def step(state, settings: Settings, rows: Rows, places, rate, seed, number):
         key = jax.random.fold_in(jax.random.key(seed), number)
@@ -137,13 +139,12 @@ def minibatches(
         return jnp.sum(is_class[:, :, None] & is_taken_for[:, None, :], axis=0)
 
     jitted = {
-        "start": jax.jit(start, out_shardings=everywhere),
         "step": jax.jit(step, donate_argnums=0, out_shardings=everywhere),
         "steps": jax.jit(steps, donate_argnums=0, out_shardings=everywhere),
         "confusion": jax.jit(confusion, out_shardings=everywhere),
     }
     return Minibatches(
-        lambda seed, settings: jitted["start"](np.uint32(seed), dict(settings)),
+        start,
         _all_at_once(jitted["steps"], mesh) if scan else _one_by_one(jitted["step"], mesh),
         _in_blocks(jitted["confusion"], mesh),
         mesh,
