@@ -68,8 +68,8 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = {
     "cui": Recipe(200),
     "cui-40": Recipe(40, evaluate_every=5),
-    "short": Recipe(20, warmup=0.2, decay="linear", evaluate_every=5),
-    "smoke": Recipe(2, batch_size=16, warmup=0.5, decay="linear"),
+    "short": Recipe(20, batch_size=64, warmup=0.2, decay="linear", evaluate_every=5),
+    "smoke": Recipe(3, batch_size=16, warmup=0.4, decay="linear"),
 }
 """"cui" is that of Cui et al. (CVPR 2019): 200 epochs, five of them warm-up, drops after 160 and
 180. "cui-40" is the same in a fifth of the time; "short" is for small networks on a CPU."""
