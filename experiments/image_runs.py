@@ -91,7 +91,11 @@ def programs(method: str, setup_key: tuple, mesh: Any) -> training.Minibatches:
     recipe, name, num_classes, channels, dtype = setup_key
     make = network(name, num_classes, channels, jnp.dtype(dtype))
     row = dataclasses.replace(IMAGE_METHODS[method], optimizer=recipe.optimizer)
-    return training.minibatches(lambda s: row.join(make, s), recipe.transform, mesh)
+    return training.minibatches(
+        lambda settings: row.join(lambda head: training.split_batch(make(head), mesh), settings),
+        recipe.transform,
+        mesh,
+    )
 
 
 def train(

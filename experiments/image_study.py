@@ -63,7 +63,8 @@ def _one(
     started = time.perf_counter()
     if method not in record["tuning"]:
         record["tuning"][method] = tune(method, task, setup, options)
-        _write(path, record)
+        if options.tune > 1:
+            _write(path, record)
     name = f"{method}-{task.seed}"
     folder = image_records.checkpoint_folder(path) / name
     logdir = options.logdir and options.logdir / path.stem / name

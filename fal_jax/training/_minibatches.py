@@ -1,10 +1,11 @@
 """One network in minibatches, split over the devices of a mesh: the compiled programs.
 
 Parameters, statistics and anchors are the same on every device; a batch is split by examples. What
-is a statistic of the batch (batch norm, Eq. 8, anchors) is computed of the whole batch, since the
-programs are written for one and the compiler splits them.
+is a statistic of the batch (Eq. 8, anchors, batch norm) is that of the whole batch: the programs
+are written for one and the compiler splits them, but for the network, which `split_batch` maps.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from fal_jax.models import Model, Params, Stats
 from fal_jax.training._programs import Build, Settings
 from fal_jax.training._step import Batch, TrainState, model_params
 
@@ -72,6 +74,33 @@ def device_mesh() -> Mesh:
     return jax.make_mesh((jax.device_count(),), (_AXIS,), (AxisType.Auto,))
 
 
+def split_batch(model: Model, mesh: Mesh) -> Model:
+    """A model that each device runs on its own examples, with batch norm over those of all.
+
+    The compiler can split any model by itself. It does so badly where the gradient of a convolution
+    goes through the batch in chunks, as it does on a CPU.
+
+    Args:
+      model: its `apply` takes `axis_name`, as those of `fal_jax.models` do.
+      mesh: the devices, from `device_mesh`.
+
+    Returns:
+      The `Model`, for batches that split evenly over the devices.
+    """
+    everywhere, split = PartitionSpec(), PartitionSpec(_AXIS)
+
+    def apply(params: Params, stats: Stats, inputs: jax.Array, *, train: bool = False):
+        mapped = jax.shard_map(
+            functools.partial(model.apply, train=train, axis_name=_AXIS),
+            mesh=mesh,
+            in_specs=(everywhere, everywhere, split),
+            out_specs=(split, everywhere),
+        )
+        return mapped(params, stats, inputs)
+
+    return Model(model.init, apply)
+
+
 def on_all_devices(tree, mesh: Mesh):
     """Arrays of the host, the same in all processes, as arrays that every device has whole.
 
@@ -110,7 +139,8 @@ def minibatches(
 
     def start(seed: int, settings: Mapping[str, np.ndarray]) -> TrainState:
         # Operation by operation, which compiles each but once: as one program it takes far longer.
-        state = build(settings)[1].init(jax.random.key(seed))
+        arrays = {name: jnp.asarray(value) for name, value in settings.items()}
+        state = build(arrays)[1].init(jax.random.key(seed))
         return on_all_devices(jax.tree.map(np.array, state), mesh)
 
     def step(state, settings: Settings, rows: Rows, places, rate, seed, number):

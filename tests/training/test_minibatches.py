@@ -48,9 +48,14 @@ def network(head):
 
 def programs(method, devices, **options):
     mesh = jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
-    return training.minibatches(
-        lambda settings: IMAGE_METHODS[method].join(network, settings), transform, mesh, **options
-    )
+
+    def mapped(head):
+        return training.split_batch(network(head), mesh)
+
+    def build(settings):
+        return IMAGE_METHODS[method].join(mapped, settings)
+
+    return training.minibatches(build, transform, mesh, **options)
 
 
 def trained(made, method, first=0, state=None, steps=STEPS):
