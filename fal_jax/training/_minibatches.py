@@ -12,13 +12,11 @@ from typing import NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from fal_jax.models import Model, Params, Stats
+from fal_jax.training._devices import AXIS, on_all_devices, placed
 from fal_jax.training._programs import Build, Settings
 from fal_jax.training._step import Batch, TrainState, model_params
-
-_AXIS = "batch"
 
 
 class Transform(Protocol):
@@ -60,60 +58,6 @@ class Minibatches(NamedTuple):
     mesh: Mesh
 
 
-def device_mesh() -> Mesh:
-    """All devices of all processes in one row.
-
-    Returns:
-      A `Mesh` with the axis "batch", whose programs the compiler splits (`AxisType.Auto`): the
-      step is written for a whole batch, and nothing in it names a device.
-
-    Example:
-      >>> device_mesh().axis_names
-      ('batch',)
-    """
-    return jax.make_mesh((jax.device_count(),), (_AXIS,), (AxisType.Auto,))
-
-
-def split_batch(model: Model, mesh: Mesh) -> Model:
-    """A model that each device runs on its own examples, with batch norm over those of all.
-
-    The compiler can split any model by itself. It does so badly where the gradient of a convolution
-    goes through the batch in chunks, as it does on a CPU.
-
-    Args:
-      model: its `apply` takes `axis_name`, as those of `fal_jax.models` do.
-      mesh: the devices, from `device_mesh`.
-
-    Returns:
-      The `Model`, for batches that split evenly over the devices.
-    """
-    everywhere, split = PartitionSpec(), PartitionSpec(_AXIS)
-
-    def apply(params: Params, stats: Stats, inputs: jax.Array, *, train: bool = False):
-        mapped = jax.shard_map(
-            functools.partial(model.apply, train=train, axis_name=_AXIS),
-            mesh=mesh,
-            in_specs=(everywhere, everywhere, split),
-            out_specs=(split, everywhere),
-        )
-        return mapped(params, stats, inputs)
-
-    return Model(model.init, apply)
-
-
-def on_all_devices(tree, mesh: Mesh):
-    """Arrays of the host, the same in all processes, as arrays that every device has whole.
-
-    Args:
-      tree: a pytree of NumPy arrays.
-      mesh: the devices.
-
-    Returns:
-      The pytree with `jax.Array` leaves.
-    """
-    return jax.tree.map(lambda leaf: _placed(leaf, mesh, PartitionSpec()), tree)
-
-
 def minibatches(
     build: Build, transform: Transform, mesh: Mesh, *, scan: bool | None = None
 ) -> Minibatches:
@@ -135,7 +79,7 @@ def minibatches(
     """
     scan = mesh.devices.flat[0].platform != "cpu" if scan is None else scan
     everywhere = NamedSharding(mesh, PartitionSpec())
-    split = NamedSharding(mesh, PartitionSpec(_AXIS))
+    split = NamedSharding(mesh, PartitionSpec(AXIS))
 
     def start(seed: int, settings: Mapping[str, np.ndarray]) -> TrainState:
         # Operation by operation, which compiles each but once: as one program it takes far longer.
@@ -143,49 +87,74 @@ def minibatches(
         state = build(arrays)[1].init(jax.random.key(seed))
         return on_all_devices(jax.tree.map(np.array, state), mesh)
 
-    def step(state, settings: Settings, rows: Rows, places, rate, seed, number):
-        key = jax.random.fold_in(jax.random.key(seed), number)
-        places = jax.lax.with_sharding_constraint(places, split)
-        inputs = jax.lax.with_sharding_constraint(rows.inputs[places], split)
-        batch = Batch(transform(key, inputs), rows.labels[places], places >= 0)
-        rate = settings["learning_rate"] * rate
-        _, trainer = build({**settings, "learning_rate": rate})
-        return trainer.update(state, batch)
+    def compiled(function: Callable, **options) -> Callable:
+        function = functools.partial(function, build, transform, split)
+        return jax.jit(function, out_shardings=everywhere, **options)
 
-    def steps(state, settings: Settings, rows: Rows, batches, rates, seed, first):
-        def body(state, per_step):
-            places, rate, number = per_step
-            return step(state, settings, rows, places, rate, seed, number)
+    if scan:
+        steps = _all_at_once(compiled(_steps, donate_argnums=0), mesh)
+    else:
+        steps = _one_by_one(compiled(_step, donate_argnums=0), mesh)
+    return Minibatches(start, steps, _in_blocks(compiled(_confusion), mesh), mesh)
 
-        return jax.lax.scan(body, state, (batches, rates, first + jnp.arange(len(rates))))
 
-    def confusion(state: TrainState, settings: Settings, rows: Rows, places) -> jax.Array:
-        model, _ = build(settings)
-        inputs = transform(None, rows.inputs[jax.lax.with_sharding_constraint(places, split)])
-        logits = model.apply(model_params(state), state.stats, inputs)[0].logits
-        classes = jnp.arange(logits.shape[-1])[None]
-        is_class = (rows.labels[places][:, None] == classes) & (places >= 0)[:, None]
-        is_taken_for = jnp.argmax(logits, axis=-1)[:, None] == classes
-        return jnp.sum(is_class[:, :, None] & is_taken_for[:, None, :], axis=0)
+def _step(
+    build: Build,
+    transform: Transform,
+    split: NamedSharding,
+    state: TrainState,
+    settings: Settings,
+    rows: Rows,
+    places: jax.Array,
+    rate: jax.Array,
+    seed: jax.Array,
+    number: jax.Array,
+) -> tuple[TrainState, jax.Array]:
+    """One step on the rows at some places."""
+    key = jax.random.fold_in(jax.random.key(seed), number)
+    places = jax.lax.with_sharding_constraint(places, split)
+    inputs = jax.lax.with_sharding_constraint(rows.inputs[places], split)
+    batch = Batch(transform(key, inputs), rows.labels[places], places >= 0)
+    _, trainer = build({**settings, "learning_rate": settings["learning_rate"] * rate})
+    return trainer.update(state, batch)
 
-    jitted = {
-        "step": jax.jit(step, donate_argnums=0, out_shardings=everywhere),
-        "steps": jax.jit(steps, donate_argnums=0, out_shardings=everywhere),
-        "confusion": jax.jit(confusion, out_shardings=everywhere),
-    }
-    return Minibatches(
-        start,
-        _all_at_once(jitted["steps"], mesh) if scan else _one_by_one(jitted["step"], mesh),
-        _in_blocks(jitted["confusion"], mesh),
-        mesh,
-    )
+
+def _steps(
+    build, transform, split, state, settings, rows, batches, rates, seed, first
+) -> tuple[TrainState, jax.Array]:
+    """Several steps as one program."""
+
+    def body(state: TrainState, per_step: tuple) -> tuple[TrainState, jax.Array]:
+        places, rate, number = per_step
+        return _step(build, transform, split, state, settings, rows, places, rate, seed, number)
+
+    return jax.lax.scan(body, state, (batches, rates, first + jnp.arange(len(rates))))
+
+
+def _confusion(
+    build: Build,
+    transform: Transform,
+    split: NamedSharding,
+    state: TrainState,
+    settings: Settings,
+    rows: Rows,
+    places: jax.Array,
+) -> jax.Array:
+    """How many of the rows at some places, of each class, are taken for which."""
+    model, _ = build(settings)
+    inputs = transform(None, rows.inputs[jax.lax.with_sharding_constraint(places, split)])
+    logits = model.apply(model_params(state), state.stats, inputs)[0].logits
+    classes = jnp.arange(logits.shape[-1])[None]
+    is_class = (rows.labels[places][:, None] == classes) & (places >= 0)[:, None]
+    is_taken_for = jnp.argmax(logits, axis=-1)[:, None] == classes
+    return jnp.sum(is_class[:, :, None] & is_taken_for[:, None, :], axis=0)
 
 
 def _all_at_once(program: Callable, mesh: Mesh) -> Callable:
     def steps(state, settings, rows, batches, rates, seed, first, *, on_step=lambda _: None):
         _check_even(batches, mesh)
         numbers = np.asarray(rates, np.float32), np.uint32(seed), np.int32(first)
-        batches = _placed(batches, mesh, PartitionSpec(None, _AXIS))
+        batches = placed(batches, mesh, PartitionSpec(None, AXIS))
         state, losses = program(state, dict(settings), rows, batches, *numbers)
         losses = np.asarray(losses)
         on_step(len(losses))
@@ -199,7 +168,7 @@ def _one_by_one(program: Callable, mesh: Mesh) -> Callable:
         _check_even(batches, mesh)
         losses = []
         for number, (batch, rate) in enumerate(zip(batches, rates, strict=True)):
-            places = _placed(batch, mesh, PartitionSpec(_AXIS))
+            places = placed(batch, mesh, PartitionSpec(AXIS))
             numbers = np.float32(rate), np.uint32(seed), np.int32(first + number)
             state, loss = program(state, dict(settings), rows, places, *numbers)
             losses.append(loss)
@@ -220,7 +189,7 @@ def _in_blocks(program: Callable, mesh: Mesh, size: int = 1000) -> Callable:
         padded = np.full(-(-len(places) // size) * size, -1, np.int32)
         padded[: len(places)] = places
         blocks = [
-            program(state, dict(settings), rows, _placed(block, mesh, PartitionSpec(_AXIS)))
+            program(state, dict(settings), rows, placed(block, mesh, PartitionSpec(AXIS)))
             for block in padded.reshape(-1, size)
         ]
         return np.sum([np.asarray(block) for block in blocks], axis=0)
@@ -233,10 +202,3 @@ def _check_even(batches: np.ndarray, mesh: Mesh) -> None:
         raise ValueError(
             f"a batch must split evenly over the {mesh.size} devices, got {batches.shape[1]} rows."
         )
-
-
-def _placed(array: np.ndarray, mesh: Mesh, spec: PartitionSpec) -> jax.Array:
-    """An array that all processes hold whole, laid out over the devices of all of them."""
-    array = np.asarray(array)
-    sharding = NamedSharding(mesh, spec)
-    return jax.make_array_from_callback(array.shape, sharding, lambda place: array[place])
