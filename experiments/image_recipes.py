@@ -69,10 +69,12 @@ RECIPES: Mapping[str, Recipe] = {
     "cui": Recipe(200),
     "cui-40": Recipe(40, evaluate_every=5),
     "short": Recipe(20, batch_size=64, warmup=0.2, decay="linear", evaluate_every=5),
+    "plane": Recipe(10, batch_size=64, warmup=0.1, decay="linear", padding=0, flips=False),
     "smoke": Recipe(3, batch_size=16, warmup=0.4, decay="linear"),
 }
 """"cui" is that of Cui et al. (CVPR 2019): 200 epochs, five of them warm-up, drops after 160 and
-180. "cui-40" is the same in a fifth of the time; "short" is for small networks on a CPU."""
+180. "cui-40" is the same in a fifth of the time; "short" is for small networks on a CPU,
+"plane" for digits in a plane."""
 
 
 def _resnet(depth: int) -> Callable[..., Model]:
@@ -82,6 +84,7 @@ def _resnet(depth: int) -> Callable[..., Model]:
 NETWORKS: Mapping[str, Callable[..., Model]] = {
     **{f"resnet{depth}": _resnet(depth) for depth in (20, 32, 44, 56, 110)},
     "small": functools.partial(models.small_convnet, width=16),
+    "lenet": models.lenet,
     "tiny": functools.partial(models.small_convnet, width=2),
 }
 """By name, `network(num_classes, *, head, channels, dtype) -> Model`."""

@@ -6,11 +6,10 @@ import json
 import pathlib
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.table import Table as Grid
 
-from experiments import image_runs, paper
+from experiments import image_runs, tables
 from experiments.image_runs import Setup
 from experiments.recording import earlier
 
@@ -83,34 +82,19 @@ def label(record: Record) -> str:
     )
 
 
-def mean_and_std(runs: list[Record]) -> str:
-    """Mean error ± standard deviation over the seeds, in percent, of the last epoch."""
-    errors = np.array([run["last"]["error"] for run in runs])
-    spread = f" ± {errors.std(ddof=1):.2f}" if errors.size > 1 else ""
-    return f"{errors.mean():.2f}{spread}"
-
-
-def published(record: Record, method: str) -> dict[str, str]:
-    """The paper's figure and that of Cui et al., for a record of CIFAR-10."""
-    if record["dataset"] != "cifar10" or record["kind"] != "exponential":
-        return {}
-    return {
-        source: f"{errors[record['imbalance_factor']]:.2f}"
-        for source, rows in paper.TABLE_4.items()
-        if record["imbalance_factor"] in (errors := rows.get(method, {}))
-    }
-
-
 def report(path: pathlib.Path, console: Console) -> None:
     """Prints a record's errors."""
     record = json.loads(path.read_text())
-    title = f"{label(record)}: error % of the last epoch, mean ± std"
-    grid = Grid(title=title)
-    for title in ("method", "seeds", "error", *paper.TABLE_4):
+    header, _, *rows = tables.long_tailed(record).splitlines()
+    grid = Grid(title=f"{label(record)}, mean ± std")
+    for title in _cells(header):
         grid.add_column(title, justify="left" if title == "method" else "right")
-    for method, runs in record["results"].items():
-        figures = published(record, method)
-        beside = (figures.get(source, "") for source in paper.TABLE_4)
-        grid.add_row(method, str(len(runs)), mean_and_std(runs), *beside)
+    for row in rows:
+        grid.add_row(*_cells(row))
     console.print(grid)
     console.print(f"Record: {path}")
+
+
+def _cells(line: str) -> list[str]:
+    """The cells of one line of a Markdown table."""
+    return [cell.strip() for cell in line.strip("|").split("|")]

@@ -13,6 +13,7 @@ from experiments.image_recipes import Recipe, network
 from fal_jax import anchors, data, training
 from fal_jax.data import Images
 from fal_jax.estimators import IMAGE_METHODS
+from fal_jax.training import TrainState
 
 Report = dict[str, Any]
 Kind = Literal["exponential", "step"]
@@ -108,7 +109,7 @@ def train(
     folder: pathlib.Path | None = None,
     on_step: Callable[[int, int], None] = lambda _, __: None,
     on_epoch: Callable[[Report], None] = lambda _: None,
-) -> Report:
+) -> tuple[Report, TrainState]:
     """Trains one network.
 
     Args:
@@ -123,7 +124,7 @@ def train(
 
     Returns:
       "settings", "last" and "best" epoch (see `scores`), the "losses" and "learning_rates" by
-      epoch and the "errors" of the epochs that were scored.
+      epoch and the "errors" of the epochs that were scored; and the last state.
     """
     recipe, images = setup.recipe, setup.images
     epochs = epochs or recipe.epochs
@@ -146,7 +147,7 @@ def train(
     )
     key = recipe, setup.network, len(images.class_names), images.inputs.shape[-1], setup.dtype
     checkpoints = None if folder is None else training.Checkpoints(folder)
-    _, history = training.run_epochs(
+    state, history = training.run_epochs(
         programs(method, key, setup.mesh),
         run,
         checkpoints=checkpoints,
@@ -156,7 +157,7 @@ def train(
     )
     if checkpoints is not None:
         checkpoints.close()
-    return {"settings": settings, **told(history, task.class_counts)}
+    return {"settings": settings, **told(history, task.class_counts)}, state
 
 
 def told(history: list[Report], class_counts: np.ndarray) -> Report:

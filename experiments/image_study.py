@@ -69,7 +69,7 @@ def _one(
     folder = image_records.checkpoint_folder(path) / name
     logdir = options.logdir and options.logdir / path.stem / name
     with image_logs.tensorboard(logdir) as log:
-        found = image_runs.train(
+        found, _ = image_runs.train(
             method,
             record["tuning"][method]["chosen"],
             task,
@@ -104,8 +104,9 @@ def tune(
     trials: list[dict[str, Any]] = []
     for number in range(options.tune):
         settings = own if number == 0 else {n: float(v[number - 1]) for n, v in drawn.items()}
-        last = image_runs.train(method, settings, part, setup, epochs=epochs)["last"]
-        trials.append({"settings": settings, "balanced_accuracy": last["balanced_accuracy"]})
+        found, _ = image_runs.train(method, settings, part, setup, epochs=epochs)
+        accuracy = found["last"]["balanced_accuracy"]
+        trials.append({"settings": settings, "balanced_accuracy": accuracy})
     best = max(trials, key=lambda trial: trial["balanced_accuracy"])
     return {"trials": trials, "chosen": best["settings"]}
 

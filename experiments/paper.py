@@ -189,3 +189,23 @@ def published(record: Mapping[str, Any]) -> Mapping[str, Any]:
         return {}
     table = TABLE_3 if record.get("protocol") == "nested-cv" else TABLE_2
     return table.get(record["dataset"], {})
+
+
+def published_errors(record: Mapping[str, Any], method: str) -> dict[str, str]:
+    """The errors of Table 4 that a method's stand beside, by source.
+
+    Args:
+        record: of long-tailed images.
+        method: its name.
+
+    Returns:
+        In percent; none but for CIFAR-10 with an exponential tail.
+    """
+    if record["dataset"] != "cifar10" or record["kind"] != "exponential":
+        return {}
+    factor = record["imbalance_factor"]
+    return {
+        source: f"{rows[method][factor]:.2f}"
+        for source, rows in TABLE_4.items()
+        if factor in rows.get(method, {})
+    }

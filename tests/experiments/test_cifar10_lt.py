@@ -109,7 +109,9 @@ def test_two_processes_train_one_network(whole, tfds, tmp_path):
     assert "Record:" in printed[0]
     assert "Record:" not in printed[1]
     (run,), (expected,) = record_in(tmp_path)["results"]["FAML"], whole[1]["results"]["FAML"]
-    np.testing.assert_allclose(run["losses"], expected["losses"], rtol=1e-3)
+    # Sums in another order differ in the last digit, which grows from step to step.
+    np.testing.assert_allclose(run["losses"][0], expected["losses"][0], rtol=1e-4)
+    np.testing.assert_allclose(run["losses"], expected["losses"], rtol=1e-2)
 
 
 def here(tfds, out, *arguments):
