@@ -73,7 +73,7 @@ def errors(records: Sequence[dict], path: pathlib.Path) -> None:
     panel.grid(alpha=0.3)
     figure.legend(loc="outside right center", frameon=False)
     title = f"{ordered[0]['dataset']}, {ordered[0]['network']}, {ordered[0]['recipe']['name']}"
-    figure.suptitle(f"{title}: bars of dots are seeds")
+    figure.suptitle(f"{title}; small dots: one seed each")
     figures.save(figure, path)
 
 
@@ -97,7 +97,9 @@ def planes(record: dict, path: pathlib.Path) -> None:
         if plane["anchors"] is not None:
             panel.plot(*np.asarray(plane["anchors"]).T, "x", color="black", markersize=9,
                        markeredgewidth=2, zorder=4)  # fmt: skip
-        panel.set_title(f"{method}: error {plane['error']:.1f}%, minority {plane['minority']:.1f}%")
+        panel.set_title(
+            f"{method}: error {plane['error']:.1f}%, of the {minority} {plane['minority']:.1f}%"
+        )
         panel.set(xticks=[], yticks=[])
     figure.legend(
         *panels[0][0].get_legend_handles_labels(), loc="outside right center", frameon=False,
