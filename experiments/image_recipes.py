@@ -68,7 +68,7 @@ class Recipe:
 RECIPES: Mapping[str, Recipe] = {
     "cui": Recipe(200),
     "cui-40": Recipe(40, evaluate_every=5),
-    "short": Recipe(20, batch_size=64, warmup=0.2, decay="linear", evaluate_every=5),
+    "short": Recipe(16, batch_size=64, warmup=0.2, decay="linear", evaluate_every=4),
     "plane": Recipe(10, batch_size=64, warmup=0.1, decay="linear", padding=0, flips=False),
     "smoke": Recipe(3, batch_size=16, warmup=0.4, decay="linear"),
 }
