@@ -58,39 +58,42 @@ class ResNet(nn.Module):
         return features, self.head(features)
 
 
-def layer(conv: nn.Module, norm: nn.Module) -> dict[str, np.ndarray]:
-    """Parameters and statistics of a convolution and its norm, by our names."""
-    arrays = {"kernel": conv.weight.permute(2, 3, 1, 0), "scale": norm.weight, "bias": norm.bias}
-    arrays |= {"mean": norm.running_mean, "variance": norm.running_var}
-    return {name: value.detach().numpy().copy() for name, value in arrays.items()}
+def arrays(network: ResNet) -> dict[str, np.ndarray]:
+    """Parameters and statistics, named and laid out as `fal_jax.models.resnet` has them."""
+    found = {}
+    for name, tensor in network.state_dict().items():
+        *layer, leaf = name.replace("blocks.", "block").split(".")
+        is_norm = layer[-1].endswith("_norm")
+        leaves = {"weight": "scale" if is_norm else "kernel", "bias": "bias"}
+        leaves |= {"running_mean": "mean", "running_var": "variance"}
+        if leaf in leaves:
+            path = "/".join([*layer, leaves[leaf]]).replace("_norm", "")
+            # In PyTorch outputs come first, then inputs, height and width.
+            axes = {1: (0,), 2: (1, 0), 4: (2, 3, 1, 0)}[tensor.ndim]
+            found[path] = tensor.numpy().transpose(axes).copy()
+    return found
 
 
 def main() -> None:
-    """Draws the network and writes the file."""
+    """Draws a network, its norms too, and writes the file."""
     torch.manual_seed(0)
     network = ResNet(8, 5, width=4)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.3)
-            nn.init.normal_(module.running_mean, std=0.3)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    layers = {"stem": layer(network.stem, network.stem_norm)}
-    for i, block in enumerate(network.blocks):
-        layers[f"block{i}/first"] = layer(block.first, block.first_norm)
-        layers[f"block{i}/second"] = layer(block.second, block.second_norm)
-    arrays = {f"{name}/{leaf}": a for name, leaves in layers.items() for leaf, a in leaves.items()}
-    arrays["head/kernel"] = network.head.weight.detach().numpy().T
-    arrays["head/bias"] = network.head.bias.detach().numpy()
+    for name, tensor in network.state_dict().items():
+        if "_norm" in name and tensor.is_floating_point():
+            is_scale = name.endswith(("weight", "var"))
+            tensor.copy_(
+                torch.rand(len(tensor)) + 0.5 if is_scale else torch.randn(len(tensor)) / 3
+            )
+    saved = arrays(network)
     images = torch.randn(4, 3, 16, 16)
-    arrays["inputs"] = images.permute(0, 2, 3, 1).numpy()
+    saved["inputs"] = images.permute(0, 2, 3, 1).numpy()
     with torch.no_grad():
         for mode in ("eval", "train"):
             outputs = network.train(mode == "train")(images)
             for name, value in zip(("features", "logits"), outputs, strict=True):
-                arrays[f"{mode}/{name}"] = value.numpy()
-    arrays["moved_mean"] = network.stem_norm.running_mean.numpy()
-    np.savez_compressed(PATH, **arrays)
+                saved[f"{mode}/{name}"] = value.numpy()
+    saved["moved_mean"] = arrays(network)["stem/mean"]
+    np.savez_compressed(PATH, allow_pickle=False, **saved)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Convolution, whose gradient is written by hand where XLA's own is slow: on a CPU."""
+"""Convolution, with a gradient of its own where XLA's is slow: on a CPU."""
 
 import functools
 import math
@@ -6,7 +6,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-_CHUNK = 8  # images whose copies stay in a core's cache
+_CHUNK = 8  # images at a time, whose copies stay in the processor's cache
 
 
 def convolution(inputs: jax.Array, kernel: jax.Array, *, stride: int, padding: int) -> jax.Array:
@@ -17,8 +17,7 @@ def convolution(inputs: jax.Array, kernel: jax.Array, *, stride: int, padding: i
     return _convolution(stride, padding, inputs, kernel)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _convolution(stride: int, padding: int, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
+def _plain(stride: int, padding: int, inputs: jax.Array, kernel: jax.Array) -> jax.Array:
     return jax.lax.conv_general_dilated(
         inputs,
         kernel,
@@ -28,58 +27,82 @@ def _convolution(stride: int, padding: int, inputs: jax.Array, kernel: jax.Array
     )
 
 
-def _forward(stride: int, padding: int, inputs: jax.Array, kernel: jax.Array):
-    return _convolution(stride, padding, inputs, kernel), (inputs, kernel)
+_convolution = jax.custom_vjp(_plain, nondiff_argnums=(0, 1))
 
 
-def _backward(stride: int, padding: int, saved: tuple[jax.Array, jax.Array], outputs: jax.Array):
-    conv = functools.partial(_convolution.fun, stride, padding)
+def _forward(
+    stride: int, padding: int, inputs: jax.Array, kernel: jax.Array
+) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    return _plain(stride, padding, inputs, kernel), (inputs, kernel)
+
+
+def _backward(
+    stride: int, padding: int, saved: tuple[jax.Array, jax.Array], gradient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
     inputs, kernel = saved
-    (to_inputs,) = jax.vjp(lambda inputs: conv(inputs, kernel), inputs)[1](outputs)
-
-    def plain(inputs: jax.Array, outputs: jax.Array) -> jax.Array:
-        return jax.vjp(lambda kernel: conv(inputs, kernel), kernel)[1](outputs)[0]
-
-    def products(inputs: jax.Array, outputs: jax.Array) -> jax.Array:
-        chunk = math.gcd(len(inputs), _CHUNK)
-
-        def of_chunk(start: jax.Array) -> jax.Array:
-            parts = (jax.lax.dynamic_slice_in_dim(a, start, chunk) for a in (inputs, outputs))
-            return _kernel_gradient(stride, padding, *kernel.shape[:2], *parts)
-
-        by_chunk = jax.lax.map(of_chunk, jnp.arange(0, len(inputs), chunk))
-        return jnp.sum(by_chunk, axis=0).astype(kernel.dtype)
-
-    return to_inputs, jax.lax.platform_dependent(inputs, outputs, cpu=products, default=plain)
+    _, pull = jax.vjp(lambda inputs: _plain(stride, padding, inputs, kernel), inputs)
+    by_products = functools.partial(_by_products, stride, padding)
+    by_convolution = functools.partial(_by_convolution, stride, padding)
+    of_kernel = jax.lax.platform_dependent(
+        inputs, kernel, gradient, cpu=by_products, default=by_convolution
+    )
+    return pull(gradient)[0], of_kernel
 
 
 _convolution.defvjp(_forward, _backward)
 
 
-def _kernel_gradient(
-    stride: int, padding: int, height: int, width: int, inputs: jax.Array, outputs: jax.Array
+def _by_convolution(
+    stride: int, padding: int, inputs: jax.Array, kernel: jax.Array, gradient: jax.Array
 ) -> jax.Array:
-    """The gradient of a kernel as one matrix product, from the outputs' gradient.
+    """The gradient of a kernel as JAX has it."""
+    _, pull = jax.vjp(lambda kernel: _plain(stride, padding, inputs, kernel), kernel)
+    return pull(gradient)[0]
 
-    Copies of the inputs, moved along the width, meet copies of the outputs' gradient, moved along
-    the height. That is a product of two matrices of middling width, which is what a CPU does best.
+
+def _by_products(
+    stride: int, padding: int, inputs: jax.Array, kernel: jax.Array, gradient: jax.Array
+) -> jax.Array:
+    """The gradient of a kernel as matrix products on chunks of the batch.
+
+    XLA's, on a CPU, is a convolution of transposed arrays, and it recomputes what led to them while
+    it transposes. Inside a loop over chunks it can do neither.
     """
-    rows = inputs.shape[1]
-    columns = (outputs.shape[2] - 1) * stride + 1
+    size = math.gcd(len(inputs), _CHUNK)
+
+    def of_chunk(start: jax.Array) -> jax.Array:
+        chunk, its_gradient = (
+            jax.lax.dynamic_slice_in_dim(array, start, size) for array in (inputs, gradient)
+        )
+        return _product(stride, padding, chunk, kernel, its_gradient)
+
+    starts = jnp.arange(0, len(inputs), size)
+    return jnp.sum(jax.lax.map(of_chunk, starts), axis=0).astype(kernel.dtype)
+
+
+def _product(
+    stride: int, padding: int, inputs: jax.Array, kernel: jax.Array, gradient: jax.Array
+) -> jax.Array:
+    """The gradient of a kernel as one matrix product.
+
+    Copies of the inputs, moved along the width, meet copies of the gradient, moved along the
+    height: a product of two matrices of middling width is what a CPU does best.
+    """
+    height, width, num_inputs, num_outputs = kernel.shape
+    rows, gradient_rows, gradient_columns = inputs.shape[1], *gradient.shape[1:3]
     padded = jnp.pad(inputs, ((0, 0), (0, 0), (padding, padding), (0, 0)))
-    moved = [padded[:, :, j : j + columns : stride] for j in range(width)]
-    top = height - 1 - padding
-    bottom = rows + padding - (outputs.shape[1] - 1) * stride - 1
-    spread = jax.lax.pad(
-        outputs,
-        jnp.zeros((), outputs.dtype),
-        ((0, 0, 0), (top, bottom, stride - 1), (0, 0, 0), (0, 0, 0)),
-    )
-    gradients = [spread[:, i : i + rows] for i in reversed(range(height))]
-    left, right = (jnp.concatenate(a, axis=-1) for a in (moved, gradients))
+    end = (gradient_columns - 1) * stride + 1
+    moved = [padded[:, :, j : j + end : stride] for j in range(width)]
+
+    above = height - 1 - padding
+    below = rows + padding - (gradient_rows - 1) * stride - 1
+    margins = (0, 0, 0), (above, below, stride - 1), (0, 0, 0), (0, 0, 0)
+    spread = jax.lax.pad(gradient, jnp.zeros((), gradient.dtype), margins)
+    lifted = [spread[:, i : i + rows] for i in reversed(range(height))]
+
     product = jnp.dot(
-        left.reshape(-1, left.shape[-1]).T,
-        right.reshape(-1, right.shape[-1]),
-        preferred_element_type=jnp.promote_types(outputs.dtype, jnp.float32),
+        jnp.concatenate(moved, axis=-1).reshape(-1, width * num_inputs).T,
+        jnp.concatenate(lifted, axis=-1).reshape(-1, height * num_outputs),
+        preferred_element_type=jnp.promote_types(gradient.dtype, jnp.float32),
     )
-    return product.reshape(width, -1, height, outputs.shape[-1]).transpose(2, 0, 1, 3)
+    return product.reshape(width, num_inputs, height, num_outputs).transpose(2, 0, 1, 3)

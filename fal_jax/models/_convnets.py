@@ -115,7 +115,7 @@ def small_convnet(
         normed_conv, kernel_init=kernel_init, decay=norm_decay, epsilon=norm_epsilon
     )
     layers = {
-        "conv0": then(layer(channels, width, size=2, stride=2, padding=0), jax.nn.relu),
+        "conv0": then(layer(channels, width, size=4, stride=2), jax.nn.relu),
         "conv1": then(layer(width, 2 * width), max_pool, jax.nn.relu),
         "conv2": then(layer(2 * width, 4 * width), max_pool, jax.nn.relu),
         "conv3": then(layer(4 * width, 4 * width), jax.nn.relu, mean_over_pixels),

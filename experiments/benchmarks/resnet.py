@@ -1,0 +1,150 @@
+"""The train step of ResNet-32 against PyTorch's, on this machine, in one run.
+
+    python -m experiments.benchmarks.resnet           # pip install ".[benchmarks]" first
+    python -m experiments.benchmarks.resnet --rounds 1 --steps 3
+
+Every contestant runs in a process of its own, one after the other, in rounds: random images, SGD
+with momentum, float32; PyTorch with channels last. A speed is the median over steps, a ratio is
+taken within a round, and the median over rounds is told. The first step, which compiles, is left
+out.
+"""
+
+import argparse
+import pathlib
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from rich.console import Console
+
+from experiments import command, records
+from fal_jax import losses, models
+
+CLASSES = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
+    """Runs the rounds; returns the path of their record."""
+    options, console, environment = parse(arguments), Console(), records.environment()
+    sizes = options.batch_size, options.depth, options.steps
+    rounds: list[dict[str, Any]] = []
+    for number in range(options.rounds):
+        speeds = {
+            "resnet": command.in_a_new_process(measure, "resnet", *sizes),
+            "small_convnet": command.in_a_new_process(measure, "small_convnet", *sizes),
+            "torch": command.in_a_new_process(measure_torch, *sizes),
+        }
+        ratio = speeds["resnet"]["images_per_second"] / speeds["torch"]["images_per_second"]
+        rounds.append({"round": number, "speeds": speeds, "resnet_over_torch": ratio})
+        told = ", ".join(f"{name} {s['images_per_second']:.0f}" for name, s in speeds.items())
+        console.print(f"images/s: {told}; resnet is {ratio:.2f} times as fast as torch")
+    median = statistics.median(found["resnet_over_torch"] for found in rounds)
+    console.print(f"Median: {median:.2f} times as fast")
+    record = {
+        "experiment": "benchmark_resnet",
+        "batch_size": options.batch_size,
+        "depth": options.depth,
+        "environment": environment,
+        "rounds": rounds,
+    }
+    path = options.out / "benchmark_resnet.json"
+    records.write_json(path, record)
+    console.print(f"Record: {path}")
+    return path
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = command.parser("experiments.benchmarks.resnet", __doc__)
+    add = parser.add_argument
+    add("--rounds", type=command.positive, default=3, help="default: 3")
+    add("--steps", type=command.positive, default=15, help="that are timed (default: 15)")
+    add("--batch-size", type=command.positive, default=128, help="default: 128")
+    add("--depth", type=command.positive, default=32, help="of the ResNets (default: 32)")
+    add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    return parser.parse_args(arguments)
+
+
+def measure(name: str, batch_size: int, depth: int, steps: int) -> dict[str, Any]:
+    """Speed of this package's network, its batch split over all cores."""
+    command.use_all_cores()
+    model = models.resnet(depth, CLASSES) if name == "resnet" else models.small_convnet(CLASSES)
+    optimizer, axis = optax.sgd(0.1, momentum=0.9), "batch"
+    mesh = jax.make_mesh((jax.device_count(),), (axis,), (AxisType.Auto,))
+    everywhere, split = PartitionSpec(), PartitionSpec(axis)
+
+    def step(state: tuple, images: jax.Array, labels: jax.Array) -> tuple[tuple, jax.Array]:
+        params, stats, opt_state = state
+
+        def loss(params: models.Params) -> tuple[jax.Array, models.Stats]:
+            outputs, moved = model.apply(params, stats, images, train=True, axis_name=axis)
+            value = losses.softmax_cross_entropy(outputs.logits, labels).mean()
+            return jax.lax.pmean(value, axis), moved
+
+        (value, stats_), gradients = jax.value_and_grad(loss, has_aux=True)(params)
+        updates, opt_state = optimizer.update(gradients, opt_state, params)
+        return (optax.apply_updates(params, updates), stats_, opt_state), value
+
+    over_devices = jax.shard_map(
+        step, mesh=mesh, in_specs=(everywhere, split, split), out_specs=everywhere
+    )
+    update = jax.jit(over_devices, donate_argnums=0)
+    params, stats = model.init(jax.random.key(0))
+    state = (params, stats, optimizer.init(params))
+    state = jax.device_put(state, NamedSharding(mesh, everywhere))
+    batch = jax.device_put(images_and_labels(batch_size), NamedSharding(mesh, split))
+
+    def train() -> float:
+        nonlocal state
+        state, loss = update(state, *batch)
+        return float(loss)
+
+    return {"devices": jax.device_count(), **timed(train, batch_size, steps)}
+
+
+def measure_torch(batch_size: int, depth: int, steps: int) -> dict[str, Any]:
+    """Speed of the same network in PyTorch."""
+    import torch  # pyrefly: ignore[missing-import]  # only in this process
+
+    from experiments.benchmarks import torch_resnet
+
+    layout = torch.channels_last
+    network = torch_resnet.ResNet(depth, CLASSES).to(memory_format=layout)
+    optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
+    images, labels = map(torch.from_numpy, images_and_labels(batch_size))
+    images = images.permute(0, 3, 1, 2).contiguous(memory_format=layout)
+
+    def train() -> float:
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(network(images)[1], labels)
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return {"threads": torch.get_num_threads(), **timed(train, batch_size, steps)}
+
+
+def images_and_labels(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Normal numbers for images, and labels."""
+    images = np.random.default_rng(0).standard_normal((batch_size, 32, 32, 3), np.float32)
+    return images, np.arange(batch_size) % CLASSES
+
+
+def timed(train: Callable[[], float], batch_size: int, steps: int) -> dict[str, float]:
+    """The median speed of a step, and the last loss."""
+    train()
+    seconds, loss = [], 0.0
+    for _ in range(steps):
+        started = time.perf_counter()
+        loss = train()
+        seconds.append(time.perf_counter() - started)
+    return {"images_per_second": batch_size / statistics.median(seconds), "loss": loss}
+
+
+if __name__ == "__main__":
+    main()
