@@ -20,17 +20,20 @@ from matplotlib.figure import Figure
 # Okabe and Ito's colours, safe for colour-blind readers; a family of methods shares one, and
 # its members differ by the line.
 _BLACK, _BLUE, _ORANGE = "#000000", "#0072B2", "#D55E00"
-_LINES = {
+LINES = {
     "CE": (_BLACK, "-"),
     "CE+SMOTE": (_BLACK, "--"),
     "CE+NearMiss": (_BLACK, ":"),
     "CB-CE": (_BLACK, "-."),
     "FL": ("#E69F00", "-"),
+    "CB-FL": ("#E69F00", "-."),
     "FL+LGM": ("#E69F00", "--"),
+    "LGM": ("#E69F00", ":"),
     "FAL": (_BLUE, "-"),
     "CB-FAL": (_BLUE, "--"),
     "FAML": ("#009E73", "-"),
     "FAML-0.999": ("#009E73", "--"),
+    "CB-FAML": ("#009E73", "-."),
     "FAL-light": (_ORANGE, "--"),
     PRESET: (_ORANGE, "-"),
     "LR": ("#CC79A7", "-"),
@@ -66,7 +69,7 @@ def holdout_metrics(record: dict, path: pathlib.Path) -> None:
     panels[1].set_xlabel(f"dots: one {run} each; bar: their mean{diamond}")
     if "budget" in record:
         figure.suptitle(_title(record))
-    _save(figure, path)
+    save(figure, path)
 
 
 def curves(record: dict, path: pathlib.Path) -> None:
@@ -79,7 +82,7 @@ def curves(record: dict, path: pathlib.Path) -> None:
     for name, curve in record["curves"].items():
         if " x" in name and name != PRESET:
             continue
-        color, line = _LINES[name] if name in _LINES else next(others)
+        color, line = LINES[name] if name in LINES else next(others)
         style = {"color": color, "linestyle": line, "linewidth": 1.3, "label": name}
         roc.plot(curve["fpr"], curve["tpr"], **style)
         precision_recall.plot(curve["recall"], curve["precision"], **style)
@@ -97,7 +100,7 @@ def curves(record: dict, path: pathlib.Path) -> None:
         *roc.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9
     )
     figure.suptitle(f"{_title(record)}; grey: chance")
-    _save(figure, path)
+    save(figure, path)
 
 
 def critical_difference(
@@ -116,7 +119,7 @@ def critical_difference(
             fontsize=10,
         )
     figure.suptitle("\n".join(textwrap.wrap(title, 100)), fontsize=11)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _rank_panel(panel: Axes, names: Sequence[str], ranks: statistics.Ranks) -> None:
@@ -133,7 +136,7 @@ def _rank_panel(panel: Axes, names: Sequence[str], ranks: statistics.Ranks) -> N
         height = top + (place if left else last - 1 - place)
         edge = 0.7 if left else last + 0.3
         average = ranks.average[method]
-        color = _LINES.get(names[method].partition(" x")[0], _OTHERS[0])[0]
+        color = LINES.get(names[method].partition(" x")[0], _OTHERS[0])[0]
         panel.plot([average, average, edge], [0, height, height], color=color, linewidth=1)
         panel.text(
             edge,
@@ -165,7 +168,7 @@ def _title(record: dict) -> str:
     return f"{study.label(record)}: {protocol}, {study.BUDGETS[record['budget']]}"
 
 
-def _save(figure: Figure, path: pathlib.Path) -> None:
+def save(figure: Figure, path: pathlib.Path) -> None:
     """Writes a PNG whole or not at all, of 128 colours: half the size, and no loss seen."""
     drawn, content = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, dpi=120, format="png")

@@ -1,15 +1,28 @@
-"""Tables, splits, preprocessing and batches as plain NumPy arrays, prepared on the host.
+"""Tables, images, splits, preprocessing and batches as plain NumPy arrays, prepared on the host.
 
-Row numbers are int32 everywhere, so that they can index JAX arrays as they are.
+Row numbers are int32 everywhere, so that they can index JAX arrays as they are. Images are changed
+on the device, by pure functions of a key and a batch: `pad_and_crop` and its neighbours.
 """
 
+from fal_jax.data._augment import Mixed as Mixed
+from fal_jax.data._augment import cutout as cutout
+from fal_jax.data._augment import flip as flip
+from fal_jax.data._augment import mixup as mixup
+from fal_jax.data._augment import normalise as normalise
+from fal_jax.data._augment import pad_and_crop as pad_and_crop
 from fal_jax.data._batches import epoch_batches as epoch_batches
+from fal_jax.data._batches import stream_batches as stream_batches
 from fal_jax.data._blocks import block_holdout as block_holdout
 from fal_jax.data._blocks import shared_pixel_fraction as shared_pixel_fraction
 from fal_jax.data._columns import Column as Column
+from fal_jax.data._images import IMAGES as IMAGES
+from fal_jax.data._images import Images as Images
+from fal_jax.data._images import load_images as load_images
 from fal_jax.data._loading import TABLES as TABLES
 from fal_jax.data._loading import available_tables as available_tables
 from fal_jax.data._loading import load_table as load_table
+from fal_jax.data._long_tails import long_tail_counts as long_tail_counts
+from fal_jax.data._long_tails import long_tail_indices as long_tail_indices
 from fal_jax.data._preprocessing import Preprocessing as Preprocessing
 from fal_jax.data._preprocessing import fit_preprocessing as fit_preprocessing
 from fal_jax.data._preprocessing import preprocess as preprocess

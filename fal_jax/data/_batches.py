@@ -46,6 +46,40 @@ def epoch_batches(
     return batches.reshape(num_epochs, steps, batch_size)
 
 
+def stream_batches(
+    num_rows: int, *, batch_size: int, num_steps: int, seed: int | Sequence[int]
+) -> np.ndarray:
+    """Draws full batches from one epoch after the other, as one stream.
+
+    No batch is padded, as batch norm wants it: the rows that end an epoch share a batch with those
+    that begin the next. A longer run starts with the shorter one.
+
+    Args:
+      num_rows: number of training rows.
+      batch_size: rows a batch.
+      num_steps: number of batches; `num_rows * num_epochs // batch_size` of so many epochs.
+      seed: a seed of `np.random.default_rng`.
+
+    Returns:
+      `[num_steps, batch_size]`, int32 row numbers.
+
+    Raises:
+      TypeError: a number is not an integer.
+      ValueError: a number is less than 1 or does not fit int32.
+
+    Example:
+      >>> batches = stream_batches(3, batch_size=2, num_steps=3, seed=0)
+      >>> np.bincount(batches.ravel())
+      array([2, 2, 2])
+    """
+    _check_positive("num_rows", num_rows)
+    _check_positive("batch_size", batch_size)
+    _check_positive("num_steps", num_steps)
+    epochs = -(-num_steps * batch_size // num_rows)
+    rows = epoch_batches(num_rows, batch_size=num_rows, num_epochs=epochs, seed=seed)
+    return rows.ravel()[: num_steps * batch_size].reshape(num_steps, batch_size)
+
+
 def _check_positive(name: str, value: int) -> None:
     """Refuses all but the integers from 1 to the largest int32."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool):

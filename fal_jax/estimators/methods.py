@@ -5,6 +5,7 @@ method can be given the same number of trials.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping
 from typing import Literal
 
@@ -55,24 +56,36 @@ class Method:
     def build(
         self, settings: Settings, *, num_inputs: int, num_classes: int, hidden: tuple[int, ...]
     ) -> tuple[Model, Trainer]:
-        """Makes the model and its trainer.
-
-        Settings may be traced. They hold what is searched, and what `training.sweep` adds to them:
-        "num_steps", the run's length, and "class_counts" of the training rows.
-        """
-        settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
-        model = models.mlp(
+        """Makes a multi-layer perceptron and its trainer; see `join`."""
+        network = functools.partial(
+            models.mlp,
             num_inputs,
             num_classes,
             hidden=hidden,
-            head=lambda num_classes, dim: self.head(num_classes, dim, settings),
             embedding_activation=self.embedding_activation,
         )
+        return self.join(lambda head: network(head=head), settings)
+
+    def join(
+        self, network: Callable[[Callable[[int, int], models.Head]], Model], settings: Settings
+    ) -> tuple[Model, Trainer]:
+        """Makes a model and its trainer of any network.
+
+        `network(head) -> Model` takes what makes the head, `(num_classes, dim) -> Head`. Settings
+        may be traced. They hold what is searched, and what `training` adds to them: "num_steps",
+        the run's length, and "class_counts" of the training rows.
+        """
+        settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
+        model = network(lambda num_classes, dim: self.head(num_classes, dim, settings))
 
         def loss(outputs: Outputs, head: Params, batch: Batch) -> jax.Array:
             return self.loss(outputs, head, batch, settings)
 
-        rule = self.rule(num_classes, hidden[-1], settings) if self.rule else None
+        rule = None
+        if self.rule is not None:
+            params, _ = jax.eval_shape(model.init, jax.random.key(0))
+            num_classes, dim = params["head"]["anchors"].shape
+            rule = self.rule(num_classes, dim, settings)
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
 
 
@@ -91,13 +104,15 @@ def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
     return mean(focal, batch.where)
 
 
-def _class_weights(settings: Settings) -> jax.Array:
-    """Alpha by its odds, or weights by effective numbers where a method sets 1 - beta of these."""
+def _class_weights(settings: Settings) -> jax.Array | None:
+    """Weights by effective numbers where a method sets 1 - beta of these, alpha by its odds."""
     if "one_minus_beta" in settings:
         return losses.effective_number_weights(
             settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
         )
-    return settings["alpha_odds"] / (1 + settings["alpha_odds"])
+    if "alpha_odds" in settings:
+        return settings["alpha_odds"] / (1 + settings["alpha_odds"])
+    return None
 
 
 def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:

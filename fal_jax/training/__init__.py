@@ -1,6 +1,16 @@
-"""Training steps as pairs of pure functions, and many models in one program."""
+"""Training steps as pairs of pure functions; many models in one program, or one on all devices."""
 
+from fal_jax.training._checkpoints import Checkpoint as Checkpoint
+from fal_jax.training._checkpoints import Checkpoints as Checkpoints
+from fal_jax.training._devices import device_mesh as device_mesh
+from fal_jax.training._devices import on_all_devices as on_all_devices
+from fal_jax.training._devices import split_batch as split_batch
+from fal_jax.training._epochs import Run as Run
+from fal_jax.training._epochs import run_epochs as run_epochs
 from fal_jax.training._min_max import min_max as min_max
+from fal_jax.training._minibatches import Minibatches as Minibatches
+from fal_jax.training._minibatches import Rows as Rows
+from fal_jax.training._minibatches import minibatches as minibatches
 from fal_jax.training._problems import Capacity as Capacity
 from fal_jax.training._problems import Problem as Problem
 from fal_jax.training._programs import Best as Best

@@ -53,3 +53,18 @@ def test_bad_numbers(name):
     for value in (2.0, "2", True):
         with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
             data.epoch_batches(**arguments | {name: value}, seed=0)
+
+
+def test_a_stream_has_full_batches_and_passes_over_all_rows_before_it_repeats_one():
+    stream = data.stream_batches(10, batch_size=4, num_steps=7, seed=3)
+    assert stream.shape == (7, 4)
+    assert stream.dtype == np.int32
+    rows = stream.ravel()
+    for epoch in (rows[:10], rows[10:20]):
+        assert sorted(epoch.tolist()) == list(range(10))
+    assert not np.array_equal(rows[:10], rows[10:20])
+    assert len(set(rows[20:].tolist())) == 8
+    longer = data.stream_batches(10, batch_size=4, num_steps=30, seed=3)
+    np.testing.assert_array_equal(longer[:7], stream)
+    with pytest.raises(ValueError, match="num_steps must be from 1"):
+        data.stream_batches(10, batch_size=4, num_steps=0, seed=3)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from fal_jax.estimators import METHODS, draw_settings, paper_grid
+from fal_jax.estimators import IMAGE_METHODS, METHODS, draw_settings, paper_grid
 from fal_jax.models import Outputs
 from fal_jax.training import Batch
 from tests import reference
@@ -26,7 +26,7 @@ def expected_loss(name, outputs, head, batch, settings):
             settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
         )
     where = batch.where
-    if name == "FL+LGM":
+    if name.endswith("LGM"):
         distances = reference.half_mahalanobis(outputs.features, head["anchors"])
         options |= {"likelihood_weight": settings["likelihood_weight"], "where": where}
         margin = settings["relative_margin"]
@@ -52,6 +52,29 @@ def test_losses_are_the_papers_equations_by_their_settings(rng, name):
         found = jax.jit(method.loss)(outputs, head, batch, settings)
         expected = expected_loss(name, outputs, head, batch, settings)
         assert float(found) == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize("name", IMAGE_METHODS)
+def test_losses_for_many_classes_are_the_equations_by_a_rows_own_and_drawn_settings(rng, name):
+    method = IMAGE_METHODS[name]
+    batch = Batch(np.zeros((12, 3)), rng.integers(0, 4, 12), rng.random(12) < 0.7)
+    outputs = Outputs(rng.normal(size=(12, 3)), 3 * rng.normal(size=(12, 4)))
+    head = {"anchors": rng.normal(size=(4, 3))}
+    assert set(method.search) <= set(method.fixed)
+    drawn = {n: v[0] for n, v in draw_settings(method, 1, seed=0).items()}
+    for changed in ({}, drawn):
+        settings = {**method.fixed, **changed, "class_counts": np.array([4000, 300, 30, 5])}
+        found = jax.jit(method.loss)(outputs, head, batch, settings)
+        expected = expected_loss(name, outputs, head, batch, settings)
+        assert float(found) == pytest.approx(expected, rel=2e-5)
+
+
+def test_what_tells_one_method_for_images_from_another():
+    gamma = {name: method.fixed.get("gamma") for name, method in IMAGE_METHODS.items()}
+    assert {name for name, value in gamma.items() if not value} == {"CE", "CB-CE", "LGM"}
+    balanced = {name for name, m in IMAGE_METHODS.items() if "one_minus_beta" in m.search}
+    assert balanced == {name for name in IMAGE_METHODS if name.startswith("CB-")}
+    assert {name for name, m in IMAGE_METHODS.items() if m.rule} == {"FAML", "CB-FAML"}
 
 
 def test_resampling_alone_tells_its_methods_from_cross_entropy():

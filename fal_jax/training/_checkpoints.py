@@ -1,0 +1,93 @@
+"""Checkpoints of a run: written whole or not at all, the latest ones kept."""
+
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+
+from fal_jax.training._step import TrainState
+
+
+class Checkpoint(NamedTuple):
+    """What a run needs to go on.
+
+    Attributes:
+      epoch: epochs done.
+      state: all that training carries.
+      history: what was reported so far, JSON-ready.
+    """
+
+    epoch: int
+    state: TrainState
+    history: list[dict[str, Any]]
+
+
+class Checkpoints:
+    """The checkpoints of one run in one folder, by Orbax; all processes take part.
+
+    Args:
+      folder: made if need be, where all processes see it.
+      keep: how many of the latest are kept, at least 1.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], *, keep: int = 2):
+        import orbax.checkpoint as ocp  # takes two seconds to import
+
+        self.folder = pathlib.Path(folder).absolute()
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=False, cleanup_tmp_directories=True
+        )
+        self._ocp, self._manager = ocp, ocp.CheckpointManager(self.folder, options=options)
+
+    def latest(self, like: TrainState) -> Checkpoint | None:
+        """The latest checkpoint, or None where there is none.
+
+        Args:
+          like: a state of the same run, whose shapes and devices the one that is read gets.
+
+        Raises:
+          ValueError: the checkpoint is damaged or of another network; delete its folder, and the
+            one before it is the latest.
+        """
+        epoch = self._manager.latest_step()
+        if epoch is None:
+            return None
+        leaves, structure = jax.tree.flatten(like)
+        wanted = [
+            jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding) for leaf in leaves
+        ]
+        arguments = self._ocp.args.Composite(
+            state=self._ocp.args.StandardRestore(wanted), report=self._ocp.args.JsonRestore()
+        )
+        try:
+            found = self._manager.restore(epoch, args=arguments)
+        except Exception as error:  # Orbax and TensorStore raise many kinds
+            raise ValueError(
+                f"checkpoint {self.folder / str(epoch)} is damaged or of another network "
+                f"({error}): delete it to go on from the one before."
+            ) from error
+        state = jax.tree.unflatten(structure, found["state"])
+        return Checkpoint(epoch, state, found["report"]["epochs"])
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Keeps a checkpoint, and then drops the oldest of more than `keep`.
+
+        Raises:
+          OSError: it can't be written, for want of space, say; earlier ones stay as they are.
+        """
+        arguments = self._ocp.args.Composite(
+            state=self._ocp.args.StandardSave(jax.tree.leaves(checkpoint.state)),
+            report=self._ocp.args.JsonSave({"epochs": checkpoint.history}),
+        )
+        try:
+            self._manager.save(checkpoint.epoch, args=arguments, force=True)
+        except Exception as error:
+            raise OSError(
+                f"checkpoint {self.folder / str(checkpoint.epoch)} can't be written ({error}); "
+                "earlier ones stay: make room and go on from the latest."
+            ) from error
+
+    def close(self) -> None:
+        """Ends what Orbax runs in the background."""
+        self._manager.close()

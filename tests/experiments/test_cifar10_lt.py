@@ -1,0 +1,160 @@
+"""The study of long-tailed images in smoke size: killed, resumed, split, and refused."""
+
+import json
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from experiments import cifar10_lt
+from tests.data.prepared import prepare
+
+ROOT = pathlib.Path(__file__).parents[2]
+SMOKE = ("--network", "tiny", "--recipe", "smoke", "--seeds", "1", "--factor", "4")
+COUNTS = [24, 20, 17, 15, 12, 11, 9, 8, 6, 6]
+KILLED = """
+import os, signal, sys
+from experiments import cifar10_lt
+from fal_jax import training
+save = training.Checkpoints.save
+def save_and_die(self, checkpoint):
+    save(self, checkpoint)
+    if checkpoint.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+training.Checkpoints.save = save_and_die
+cifar10_lt.main(sys.argv[1:])
+"""
+
+
+@pytest.fixture(scope="module")
+def tfds(tmp_path_factory):
+    """A small CIFAR-10, prepared."""
+    folder = tmp_path_factory.mktemp("tfds")
+    prepare(folder, "cifar10", np.repeat(np.arange(10), 24), np.repeat(np.arange(10), 4))
+    return folder
+
+
+def called(tfds, out, *arguments, code=("-m", "experiments.cifar10_lt")):
+    """The study in a process of its own."""
+    options = *SMOKE, "--data-dir", tfds, "--out", out, *arguments
+    command = [sys.executable, *code, *map(str, options)]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finished(process, code=0):
+    printed, _ = process.communicate(timeout=300)
+    assert process.returncode == code, printed
+    return printed
+
+
+def record_in(folder):
+    (path,) = folder.glob("*.json")
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def whole(tfds, tmp_path_factory):
+    """The record of an uninterrupted run on one device, with its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    log = "--methods", "FAML", "--devices", 1, "--logdir", folder / "log"
+    finished(called(tfds, folder / "out", *log))
+    return folder, record_in(folder / "out")
+
+
+def test_a_record_holds_the_last_and_the_best_epoch_and_how_they_were_made(whole):
+    folder, record = whole
+    assert record["class_counts"] == COUNTS
+    assert record["recipe"]["epochs"] == 3
+    (run,) = record["results"]["FAML"]
+    assert run["last"]["epoch"] == 3
+    assert [epoch for epoch, _ in run["errors"]] == [1, 2, 3]
+    assert run["last"]["error"] == run["errors"][-1][1]
+    assert run["best"]["error"] == min(error for _, error in run["errors"])
+    assert run["last"]["balanced_accuracy"] == pytest.approx(1 - run["last"]["error"] / 100)
+    assert np.mean(run["last"]["accuracy"]) == pytest.approx(run["last"]["balanced_accuracy"])
+    assert run["last"]["many"] is None
+    assert run["losses"][-1] < run["losses"][0]
+    assert not list((folder / "out").glob("*.checkpoints/*"))
+    (events,) = (folder / "log").rglob("events.out.tfevents*")
+    content = events.read_bytes()
+    for tag in (b"loss", b"learning_rate", b"test/error", b"accuracy/class_9", b"test/medium"):
+        assert tag in content
+
+
+def test_killed_and_resumed_it_equals_the_uninterrupted_run(whole, tfds, tmp_path):
+    arguments = "--methods", "FAML", "--devices", 1
+    finished(called(tfds, tmp_path, *arguments, code=("-c", KILLED)), code=-signal.SIGKILL)
+    assert not list(tmp_path.glob("*.json"))
+    with pytest.raises(SystemExit, match="--resume goes on with it"):
+        here(tfds, tmp_path, "--methods", "FAML")
+    finished(called(tfds, tmp_path, *arguments, "--resume"))
+    record = record_in(tmp_path)
+    assert record["results"] == whole[1]["results"]
+    assert record.keys() == whole[1].keys()
+
+
+def test_two_processes_train_one_network(whole, tfds, tmp_path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    joined = "--methods", "FAML", "--devices", 1, "--coordinator", address, "--processes", 2
+    processes = [called(tfds, tmp_path, *joined, "--process", number) for number in range(2)]
+    printed = [finished(process) for process in processes]
+    assert "Record:" in printed[0]
+    assert "Record:" not in printed[1]
+    (run,), (expected,) = record_in(tmp_path)["results"]["FAML"], whole[1]["results"]["FAML"]
+    # Sums in another order differ in the last digit, which grows from step to step.
+    np.testing.assert_allclose(run["losses"][0], expected["losses"][0], rtol=1e-4)
+    np.testing.assert_allclose(run["losses"], expected["losses"], rtol=1e-2)
+
+
+def here(tfds, out, *arguments):
+    """The study in this process, on the eight devices of the tests."""
+    options = *SMOKE, "--data-dir", tfds, "--out", out, "--devices", 8, *arguments
+    return cifar10_lt.main([str(option) for option in options])
+
+
+def test_tuning_chooses_by_training_images_and_a_record_grows(tfds, tmp_path, capsys):
+    options = "--epochs", 1, "--tune", 3
+    here(tfds, tmp_path, *options, "--methods", "CE")
+    first = record_in(tmp_path)
+    trials = first["tuning"]["CE"]["trials"]
+    assert trials[0]["settings"] == {"learning_rate": 0.1}
+    assert len({trial["settings"]["learning_rate"] for trial in trials}) == 3
+    best = max(trials, key=lambda trial: trial["balanced_accuracy"])
+    assert first["results"]["CE"][0]["settings"]["learning_rate"] == pytest.approx(
+        best["settings"]["learning_rate"]
+    )
+    (path,) = here(tfds, tmp_path, *options, "--methods", "CE", "--resume", "--seeds", 2)
+    record = json.loads(path.read_text())
+    assert record["results"]["CE"][:1] == first["results"]["CE"]
+    assert [run["seed"] for run in record["results"]["CE"]] == [0, 1]
+    assert "±" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="another run, which differs in recipe"):
+        here(tfds, tmp_path, "--epochs", 2, "--tune", 3, "--methods", "CE", "--resume")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--factor", 0.5), "imbalance_factor must be from 1"),
+        (("--dataset", "mnist"), "mnist is not prepared in"),
+    ],
+)
+def test_what_cannot_run_is_said_in_a_line(tfds, tmp_path, arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        here(tfds, tmp_path, *arguments)
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_has_examples_for_each_platform(capsys):
+    with pytest.raises(SystemExit):
+        cifar10_lt.main(["--help"])
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("on a CPU", "on a GPU", "TPU", "pod", "--resume"))

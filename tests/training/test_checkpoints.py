@@ -1,0 +1,90 @@
+"""Checkpoints: whole or not at all, and the latest readable whatever fails."""
+
+import contextlib
+import resource
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fal_jax import anchors, models, training
+
+REPORT = [{"epoch": 1, "loss": 0.1234567890123, "confusion": [[1, 2], [3, 4]]}]
+
+
+@pytest.fixture
+def state():
+    """A state with all that one may hold: statistics, momentum, anchors and their flags."""
+    model = models.small_convnet(2, width=2, head=models.anchored_head)
+    trainer = training.trainer(
+        model, lambda outputs, *_: outputs.logits.sum(), optax.adam(0.1), anchors.faml(2, 8)
+    )
+    return trainer.init(jax.random.key(0))
+
+
+@contextlib.contextmanager
+def full_disk(limit=100):
+    """No file may grow beyond some bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def assert_equal(found, expected):
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+
+
+def moved(state, by):
+    return jax.tree.map(lambda leaf: leaf if leaf.dtype == bool else leaf + by, state)
+
+
+def test_what_is_kept_comes_back_to_the_bit(state, tmp_path):
+    kept = training.Checkpoints(tmp_path / "run", keep=2)
+    assert kept.latest(state) is None
+    for epoch in (1, 2, 3):
+        kept.save(training.Checkpoint(epoch, moved(state, epoch), REPORT * epoch))
+    kept.close()
+    again = training.Checkpoints(tmp_path / "run")
+    found = again.latest(jax.tree.map(jnp.zeros_like, state))
+    assert (found.epoch, found.history) == (3, REPORT * 3)
+    assert_equal(found.state, moved(state, 3))
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["2", "3"]
+    again.close()
+
+
+def test_a_full_disk_is_told_and_leaves_the_earlier_checkpoint(state, tmp_path):
+    kept = training.Checkpoints(tmp_path)
+    kept.save(training.Checkpoint(1, state, REPORT))
+    with full_disk(), pytest.raises(OSError, match=r"checkpoint .*2 can't be written .*earlier"):
+        kept.save(training.Checkpoint(2, moved(state, 1), REPORT))
+    kept.close()
+    again = training.Checkpoints(tmp_path)
+    found = again.latest(state)
+    assert found.epoch == 1
+    assert_equal(found.state, state)
+    again.save(training.Checkpoint(2, moved(state, 1), REPORT))
+    assert again.latest(state).epoch == 2
+    again.close()
+
+
+def test_a_damaged_checkpoint_or_one_of_another_network_is_refused(state, tmp_path):
+    kept = training.Checkpoints(tmp_path)
+    for epoch in (1, 2):
+        kept.save(training.Checkpoint(epoch, state, REPORT))
+    with pytest.raises(ValueError, match=r"(?s)2 is damaged or of another network .*delete"):
+        kept.latest(state._replace(params={"body": jnp.zeros(3)}))
+    shutil.rmtree(tmp_path / "2" / "state")
+    with pytest.raises(ValueError, match="2 is damaged"):
+        kept.latest(state)
+    kept.close()
+    shutil.rmtree(tmp_path / "2")
+    again = training.Checkpoints(tmp_path)
+    assert again.latest(state).epoch == 1
+    again.close()
