@@ -28,3 +28,9 @@ from fal_jax.metrics._ranking import partial_roc_auc as partial_roc_auc
 from fal_jax.metrics._ranking import precision_at_k as precision_at_k
 from fal_jax.metrics._ranking import recall_at_fpr as recall_at_fpr
 from fal_jax.metrics._ranking import roc_auc as roc_auc
+from fal_jax.metrics._streams import Counted as Counted
+from fal_jax.metrics._streams import Metric as Metric
+from fal_jax.metrics._streams import RankingEstimate as RankingEstimate
+from fal_jax.metrics._streams import streaming_confusion as streaming_confusion
+from fal_jax.metrics._streams import streaming_ranking as streaming_ranking
+from fal_jax.metrics._streams import streaming_recall as streaming_recall

@@ -46,11 +46,16 @@ def score_counts(
     where = _checks.mask(where, scores.shape)
     if num_bins < 2:
         raise ValueError(f"num_bins must be at least 2, got {num_bins}.")
-    place = jnp.sign(scores) * jnp.log1p(_NEAR * jnp.abs(scores)) / np.log1p(_NEAR * _LARGEST)
-    bins = jnp.clip((place + 1) * (num_bins / 2), 0, num_bins - 1).astype(jnp.int32)
-    flat = jnp.zeros(2 * num_bins).at[bins + num_bins * jnp.clip(labels, 0, 1)].add(where)
+    cells = place(scores, num_bins) + num_bins * jnp.clip(labels, 0, 1)
+    flat = jnp.zeros(2 * num_bins).at[cells].add(where)
     is_right = (labels >= 0) & (labels <= 1) & ~jnp.isnan(scores)
     return jnp.where(jnp.all(is_right | ~where), flat.reshape(2, num_bins), jnp.nan)
+
+
+def place(scores: jax.Array, num_bins: int) -> jax.Array:
+    """The bin of each score, from 0 for the lowest."""
+    share = jnp.sign(scores) * jnp.log1p(_NEAR * jnp.abs(scores)) / np.log1p(_NEAR * _LARGEST)
+    return jnp.clip((share + 1) * (num_bins / 2), 0, num_bins - 1).astype(jnp.int32)
 
 
 def counted_average_precision(counts: ArrayLike) -> jax.Array:

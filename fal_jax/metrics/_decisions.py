@@ -191,10 +191,7 @@ def _confusion(
     """`[classes, classes]`; float64 on the host."""
     if num_classes < 2:
         raise ValueError(f"num_classes must be at least 2, got {num_classes}.")
-    guesses = jnp.asarray(predictions)
-    guesses = guesses.astype(jnp.int32) if guesses.dtype == jnp.bool_ else guesses
-    if not jnp.issubdtype(guesses.dtype, jnp.integer):
-        raise TypeError(f"predictions must have an integer dtype or bool, got {guesses.dtype}.")
+    guesses = _checks.predictions(predictions)
     flat = xp.asarray(guesses).ravel().astype(np.int32)
     classes, weighs = _arrays.labels_and_weights(
         xp, labels, weights, where, guesses.shape, of="predictions"
