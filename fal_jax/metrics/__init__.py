@@ -23,6 +23,15 @@ from fal_jax.metrics._decisions import confusion_matrix as confusion_matrix
 from fal_jax.metrics._decisions import f_beta as f_beta
 from fal_jax.metrics._decisions import g_mean as g_mean
 from fal_jax.metrics._decisions import per_class_recall as per_class_recall
+from fal_jax.metrics._probabilities import binary_calibration_error as binary_calibration_error
+from fal_jax.metrics._probabilities import brier_score as brier_score
+from fal_jax.metrics._probabilities import (
+    class_wise_calibration_error as class_wise_calibration_error,
+)
+from fal_jax.metrics._probabilities import log_loss as log_loss
+from fal_jax.metrics._probabilities import (
+    top_label_calibration_error as top_label_calibration_error,
+)
 from fal_jax.metrics._ranking import average_precision as average_precision
 from fal_jax.metrics._ranking import partial_roc_auc as partial_roc_auc
 from fal_jax.metrics._ranking import precision_at_k as precision_at_k
