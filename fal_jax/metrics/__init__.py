@@ -23,6 +23,10 @@ from fal_jax.metrics._decisions import confusion_matrix as confusion_matrix
 from fal_jax.metrics._decisions import f_beta as f_beta
 from fal_jax.metrics._decisions import g_mean as g_mean
 from fal_jax.metrics._decisions import per_class_recall as per_class_recall
+from fal_jax.metrics._intervals import Interval as Interval
+from fal_jax.metrics._intervals import bootstrap_interval as bootstrap_interval
+from fal_jax.metrics._intervals import delong_difference as delong_difference
+from fal_jax.metrics._intervals import delong_interval as delong_interval
 from fal_jax.metrics._probabilities import binary_calibration_error as binary_calibration_error
 from fal_jax.metrics._probabilities import brier_score as brier_score
 from fal_jax.metrics._probabilities import (
