@@ -14,6 +14,16 @@ from fal_jax.metrics._best import RankingMetrics as RankingMetrics
 from fal_jax.metrics._best import best_balanced_accuracy as best_balanced_accuracy
 from fal_jax.metrics._best import best_f_beta as best_f_beta
 from fal_jax.metrics._best import ranking_metrics as ranking_metrics
+from fal_jax.metrics._comparisons import Comparison as Comparison
+from fal_jax.metrics._comparisons import Ranks as Ranks
+from fal_jax.metrics._comparisons import SignedRank as SignedRank
+from fal_jax.metrics._comparisons import corrected_error as corrected_error
+from fal_jax.metrics._comparisons import corrected_t_test as corrected_t_test
+from fal_jax.metrics._comparisons import corrected_welch_test as corrected_welch_test
+from fal_jax.metrics._comparisons import critical_difference as critical_difference
+from fal_jax.metrics._comparisons import friedman_nemenyi as friedman_nemenyi
+from fal_jax.metrics._comparisons import holm as holm
+from fal_jax.metrics._comparisons import wilcoxon as wilcoxon
 from fal_jax.metrics._counts import counted_average_precision as counted_average_precision
 from fal_jax.metrics._counts import counted_roc_auc as counted_roc_auc
 from fal_jax.metrics._counts import score_counts as score_counts
