@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from experiments import claims, paper, statistics, study, tables
 from experiments.claims import Claim, Contest, Side
-from experiments.statistics import Comparison
 from experiments.study import Record, Records
+from fal_jax import metrics
+from fal_jax.metrics import Comparison
 
 HOLDS, FAILS, UNTOLD = "holds", "does not hold", "can't be told"
 READINGS = ("FAML", "FAML-0.999")
@@ -156,7 +157,7 @@ def _compared(
 
 def _judged(claim: Claim, compared: dict[Contest, Comparison]) -> Finding:
     """The verdict by comparisons with spread, and the numbers it is by."""
-    against = statistics.holm([c.p_value(claim.amount) for c in compared.values()])
+    against = metrics.holm([c.p_value(claim.amount) for c in compared.values()])
     behind, ahead = [], []
     for (contest, comparison), p_value in zip(compared.items(), against, strict=True):
         enough = comparison.difference >= max(claim.amount, 0)

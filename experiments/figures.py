@@ -9,8 +9,9 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from experiments import paper, records, statistics, study, tables
+from experiments import paper, records, study, tables
 from experiments.preset import PRESET
+from fal_jax import metrics
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -104,7 +105,7 @@ def curves(record: dict, path: pathlib.Path) -> None:
 
 
 def critical_difference(
-    ranked: Mapping[str, tuple[Sequence[str], statistics.Ranks]], title: str, path: pathlib.Path
+    ranked: Mapping[str, tuple[Sequence[str], metrics.Ranks]], title: str, path: pathlib.Path
 ) -> None:
     """Average ranks, one panel a metric; a bar joins methods that the test does not tell apart."""
     lines = max(len(names) for names, _ in ranked.values()) / 2
@@ -122,7 +123,7 @@ def critical_difference(
     save(figure, path)
 
 
-def _rank_panel(panel: Axes, names: Sequence[str], ranks: statistics.Ranks) -> None:
+def _rank_panel(panel: Axes, names: Sequence[str], ranks: metrics.Ranks) -> None:
     """Demšar's diagram: the better half labelled on the left, the other on the right."""
     order = np.argsort(ranks.average, kind="stable")
     last, half = len(order), (len(order) + 1) // 2

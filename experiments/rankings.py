@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments import statistics, study, tables
 from experiments.study import Group, Record
+from fal_jax import metrics
 
 REFERENCES = ("CE", "CE+SMOTE", "CE+NearMiss", "FL", "FL+LGM", "CB-CE", "CB-FAL", "LR", "XGBoost")
 """The methods that others are held against; every other one is held against all."""
@@ -58,14 +59,14 @@ def _subjects(records: Group) -> list[str]:
 
 def against(
     record: Record, subject: str, metric: str
-) -> dict[str, tuple[statistics.Comparison, float]]:
+) -> dict[str, tuple[metrics.Comparison, float]]:
     """A method against each other one that shares splits with it: comparison, Holm's p-value."""
     found = {
         other: comparison
         for other in record["results"]
         if other != subject and (comparison := study.compare(record, subject, other, metric))
     }
-    adjusted = statistics.holm([comparison.p_value() for comparison in found.values()])
+    adjusted = metrics.holm([comparison.p_value() for comparison in found.values()])
     return {
         other: (comparison, float(p_value))
         for (other, comparison), p_value in zip(found.items(), adjusted, strict=True)
@@ -101,7 +102,7 @@ def figure_name(protocol: str, budget: str) -> str:
     return f"fraud_ranks_{protocol}_{budget}.png"
 
 
-def ranked(records: Group) -> dict[str, tuple[list[str], statistics.Ranks]]:
+def ranked(records: Group) -> dict[str, tuple[list[str], metrics.Ranks]]:
     """By metric, the methods that all data sets have, and their ranks; empty where too few."""
     names = [
         name
@@ -111,7 +112,8 @@ def ranked(records: Group) -> dict[str, tuple[list[str], statistics.Ranks]]:
     if len(records) < 2 or len(names) < 3:
         return {}
     return {
-        metric: (names, statistics.rank(_means(records, names, metric))) for metric in study.METRICS
+        metric: (names, metrics.friedman_nemenyi(_means(records, names, metric)))
+        for metric in study.METRICS
     }
 
 
@@ -151,7 +153,7 @@ def _ranks(records: Group, protocol: str, budget: str) -> str:
     return "\n\n".join(parts)
 
 
-def _rank_table(found: dict[str, tuple[list[str], statistics.Ranks]]) -> str:
+def _rank_table(found: dict[str, tuple[list[str], metrics.Ranks]]) -> str:
     names, ranks = found["auc"][0], [ranks for _, ranks in found.values()]
     rows = [[name, *(f"{r.average[i]:.2f}" for r in ranks)] for i, name in enumerate(names)]
     rows.append(["critical difference", *(f"{r.critical_difference:.2f}" for r in ranks)])

@@ -5,7 +5,8 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from experiments import paper, statistics, tables
+from experiments import paper, tables
+from fal_jax import metrics
 
 Record = dict[str, Any]
 Records = dict[tuple[str, str, str], Record]  # by data set, protocol and budget
@@ -108,7 +109,7 @@ def test_over_train(record: Record) -> float:
     return 1 / (max(len(folds), 2) - 1)
 
 
-def compare(record: Record, method: str, other: str, metric: str) -> statistics.Comparison | None:
+def compare(record: Record, method: str, other: str, metric: str) -> metrics.Comparison | None:
     """A method against another over the splits that both ran on; None where there is no such."""
     name, results = column(metric, record["budget"]), record["results"]
     first, second = (_by_split(results.get(side, [])) for side in (method, other))
@@ -118,12 +119,12 @@ def compare(record: Record, method: str, other: str, metric: str) -> statistics.
     values, reference = (
         tables.values([runs[split] for split in shared], name) for runs in (first, second)
     )
-    return statistics.paired(values, reference, test_over_train(record))
+    return metrics.corrected_t_test(values, reference, test_over_train(record))
 
 
 def compare_protocols(
     record: Record, other: Record, method: str, metric: str
-) -> statistics.Comparison | None:
+) -> metrics.Comparison | None:
     """A method in one protocol against itself in another; None where one of them lacks it."""
     sides = record, other
     if any(method not in side["results"] for side in sides):
@@ -131,7 +132,9 @@ def compare_protocols(
     first, second = (
         tables.values(side["results"][method], column(metric, side["budget"])) for side in sides
     )
-    return statistics.unpaired(first, second, (test_over_train(record), test_over_train(other)))
+    return metrics.corrected_welch_test(
+        first, second, (test_over_train(record), test_over_train(other))
+    )
 
 
 def _by_split(runs: list[Record]) -> dict[tuple[int, int | None], Record]:

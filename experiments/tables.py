@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import paper, records, statistics
+from experiments import paper, records
+from fal_jax import metrics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 METRICS = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
@@ -31,10 +32,10 @@ def difference(runs: Sequence[dict], reference: Sequence[dict], metric: str) -> 
     recur from seed to seed, so the plain one is too small. A test part is taken as a fourth of
     a training part.
     """
-    return gap(statistics.paired(values(runs, metric), values(reference, metric), 0.2 / 0.8))
+    return gap(metrics.corrected_t_test(values(runs, metric), values(reference, metric), 0.2 / 0.8))
 
 
-def gap(found: statistics.Comparison) -> str:
+def gap(found: metrics.Comparison) -> str:
     """A paired comparison: difference ± error (runs above 0/runs)."""
     if found.size == 1:
         return f"{found.difference:+.3f}"

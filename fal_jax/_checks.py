@@ -129,6 +129,18 @@ def like(
     return array
 
 
+def predictions(value: ArrayLike, batch_shape: tuple[int, ...] | None = None) -> jax.Array:
+    """Returns predicted classes, integer or bool, as int32; of `batch_shape` if one is given."""
+    array = jnp.asarray(value)
+    if not (jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_):
+        raise TypeError(f"predictions must have an integer dtype or bool, got {array.dtype}.")
+    if batch_shape is not None and array.shape != batch_shape:
+        raise ValueError(
+            f"predictions must have shape {batch_shape}, that of labels, got shape {array.shape}."
+        )
+    return array.astype(jnp.int32)
+
+
 def sizes(num_classes: int, dim: int) -> None:
     """Refuses fewer than 2 classes and features without a column."""
     if num_classes < 2 or dim < 1:

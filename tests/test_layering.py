@@ -14,7 +14,7 @@ LEAVES = {"losses", "anchors", "metrics", "resampling", "data"}
 ALLOWED = {leaf: set() for leaf in LEAVES} | {
     "models": LEAVES,
     "training": LEAVES | {"models"},
-    "calibration": LEAVES,
+    "calibration": set(),
     "estimators": LEAVES | {"models", "training", "calibration"},
     "cli": LEAVES | {"models", "training", "calibration", "estimators"},
 }

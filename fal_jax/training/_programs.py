@@ -113,7 +113,7 @@ def binned_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Ar
             f"the default metric is for 2 classes, got {logits.shape[-1]}: pass a metric."
         )
     scores = logits[..., 1] - logits[..., 0]
-    return metrics.average_precision(metrics.score_counts(scores, labels, where=where))
+    return metrics.counted_average_precision(metrics.score_counts(scores, labels, where=where))
 
 
 @functools.lru_cache(maxsize=64)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import figures, rankings, statistics
+from experiments import figures, rankings
 from experiments.preset import PRESET
+from fal_jax import metrics
 from tests.experiments.made import METHODS, make_record
 
 MANY = (*METHODS, "CB-CE", "CB-FAL", "XGBoost", "FAL-light", PRESET, "a new method")
@@ -94,7 +95,7 @@ def test_the_diagram_of_ranks(tmp_path, drawn):
     assert len(drawn["panels"]) == 4
     labels = {text.strip() for text in drawn["texts"]}
     assert {f"{name} {len(MANY) - i:.2f}" for i, name in enumerate(MANY)} <= labels
-    expected = statistics.critical_difference(len(MANY), 3)
+    expected = metrics.critical_difference(len(MANY), 3)
     assert f"F1: average rank, 1 is best; critical difference {expected:.2f}" in labels
 
 

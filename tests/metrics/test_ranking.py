@@ -1,186 +1,175 @@
-"""Ranking metrics from counts in bins: scikit-learn's, and how far off where scores share bins."""
+"""Exact ranking metrics: scikit-learn's, with ties, weights, masks and neighbouring floats."""
+
+import functools
+import warnings
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import special
 from sklearn import metrics as sklearn_metrics
 
-from fal_jax.metrics import average_precision, roc_auc, score_counts
+from fal_jax import metrics
 
-EXACT = {average_precision: "average_precision_score", roc_auc: "roc_auc_score"}
-METRICS = {metric.__name__: metric for metric in EXACT}
-
-each_metric = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-
-
-def exact(metric, scores, labels):
-    """Scikit-learn's, in float64."""
-    return getattr(sklearn_metrics, EXACT[metric])(labels, np.asarray(scores, np.float64))
-
-
-def draw(rng, size, levels=400):
-    """Scores a quarter apart, so on bins of their own, and labels that lean on them."""
-    scores = rng.permutation(np.linspace(-50, 49.75, levels))[rng.integers(0, levels, size)]
-    labels = (rng.random(size) < special.expit(scores / 20 - 2)).astype(np.int32)
-    return scores.astype(np.float32), labels
+CASES, SIZE = 200, 60
+RANKED = {
+    "roc_auc": metrics.roc_auc,
+    "average_precision": metrics.average_precision,
+    "partial": functools.partial(metrics.partial_roc_auc, max_fpr=0.3),
+    "best": metrics.best_f_beta,
+    "all": metrics.ranking_metrics,
+    "recall": functools.partial(metrics.recall_at_fpr, max_fpr=0.2),
+}
+each_metric = pytest.mark.parametrize("metric", RANKED.values(), ids=RANKED)
 
 
-@each_metric
-@pytest.mark.parametrize("levels", [400, 40, 3], ids=lambda n: f"{n} levels")
-@pytest.mark.parametrize("size", [10, 300, 5000])
-def test_metrics_are_scikit_learns_ties_included(rng, metric, levels, size):
-    for _ in range(5):
-        scores, labels = draw(rng, size, levels)
-        labels[:2] = 0, 1
-        found = metric(score_counts(scores, labels))
-        assert found.dtype == jnp.float32
-        assert float(found) == pytest.approx(exact(metric, scores, labels), abs=1e-6)
-
-
-@each_metric
-def test_examples_that_are_masked_count_for_nothing(rng, metric):
-    scores, labels = draw(rng, 300)
-    where = rng.random(300) < 0.5
+@pytest.fixture(scope="module")
+def cases():
+    """Scores with ties, labels of both classes, weights some of which are 0, and masks."""
+    rng = np.random.default_rng(0)
+    levels = rng.integers(2, 80, (CASES, 1))
+    scores = (rng.integers(0, levels, (CASES, SIZE)) / levels - 0.5).astype(np.float32)
+    labels = (rng.random((CASES, SIZE)) < rng.uniform(0.1, 0.9, (CASES, 1))).astype(np.int32)
+    labels[:, :2] = 0, 1
+    weights = rng.uniform(0.1, 3, (CASES, SIZE)) * (rng.random((CASES, SIZE)) < 0.9)
+    weights[:, :2] = 1
+    where = np.arange(SIZE) < rng.integers(5, SIZE + 1, (CASES, 1))
     scores[~where], labels[~where] = np.nan, 7
-    found = metric(score_counts(scores, labels, where=where))
-    assert float(found) == pytest.approx(exact(metric, scores[where], labels[where]), abs=1e-6)
+    return scores, labels, weights.astype(np.float32), where
 
 
-def test_scores_that_are_all_the_same(rng):
-    labels = (rng.random(100) < 0.3).astype(np.int32)
-    counts = score_counts(np.full(100, 0.7, np.float32), labels)
-    assert float(average_precision(counts)) == pytest.approx(labels.mean(), abs=1e-6)
-    assert float(roc_auc(counts)) == 0.5
+def expected(scores, labels, weights):
+    """By scikit-learn, and the best of all thresholds by its confusion at each."""
+    fpr, recall, _ = sklearn_metrics.roc_curve(
+        labels, scores, sample_weight=weights, drop_intermediate=False
+    )
+    flags = [scores >= threshold for threshold in np.unique(scores)]
+    options = {"sample_weight": weights}
+    return [
+        sklearn_metrics.roc_auc_score(labels, scores, **options),
+        sklearn_metrics.average_precision_score(labels, scores, **options),
+        sklearn_metrics.roc_auc_score(labels, scores, max_fpr=0.3, **options),
+        max(f2(labels, flag, weights) for flag in flags),
+        (1 + np.max(recall - fpr)) / 2,
+        np.max(recall[fpr <= 0.2 + 1e-9]),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("label", "precision"), [(0, 0.0), (1, 1.0)], ids=["no positives", "no negatives"]
-)
-def test_one_class_alone(label, precision):
-    counts = score_counts(np.linspace(-3, 3, 10), np.full(10, label))
-    assert float(average_precision(counts)) == precision
-    assert float(roc_auc(counts)) == 0
+def f2(labels, flags, weights):
+    hits = weights[flags & (labels == 1)].sum()
+    return 5 * hits / (4 * weights[labels == 1].sum() + weights[flags].sum())
 
 
-@each_metric
-def test_no_example_at_all_gives_0(metric):
-    nothing = score_counts(np.ones(4, np.float32), np.ones(4, int), where=np.zeros(4, bool))
-    assert float(metric(nothing)) == 0
+def found(scores, labels, weights, where):
+    options = {"weights": weights, "where": where}
+    return [
+        metrics.roc_auc(scores, labels, **options),
+        metrics.average_precision(scores, labels, **options),
+        metrics.partial_roc_auc(scores, labels, max_fpr=0.3, **options),
+        metrics.best_f_beta(scores, labels, beta=2.0, **options).value,
+        metrics.best_balanced_accuracy(scores, labels, **options).value,
+        metrics.recall_at_fpr(scores, labels, max_fpr=0.2, **options),
+    ]
 
 
-def test_counts_of_two_parts_are_those_of_the_whole(rng):
-    scores, labels = draw(rng, 1000)
-    parts = [score_counts(scores[part], labels[part]) for part in np.split(np.arange(1000), [300])]
-    whole = score_counts(scores.reshape(10, 100), labels.reshape(10, 100))
-    np.testing.assert_array_equal(parts[0] + parts[1], whole)
-    np.testing.assert_array_equal(np.sum(whole, axis=1), np.bincount(labels))
+@pytest.mark.parametrize("is_weighted", [False, True], ids=["plain", "weighted"])
+def test_200_random_cases_are_scikit_learns_on_the_host_and_in_a_program(cases, is_weighted):
+    scores, labels, weights, where = cases
+    weights = weights if is_weighted else np.ones_like(weights)
+    truth = np.array([
+        expected(s[v], y[v], w[v].astype(np.float64))
+        for s, y, w, v in zip(scores, labels, weights, where, strict=True)
+    ])  # fmt: skip
+    inside = jax.jit(jax.vmap(found))(scores, labels, weights, where)
+    np.testing.assert_allclose(np.array(inside).T, truth, atol=1e-6)
+    for i in range(0, CASES, 4):
+        given = weights[i] if is_weighted else None
+        host = found(scores[i], labels[i], given, where[i])
+        np.testing.assert_allclose(host, truth[i], atol=1e-6)
 
 
-def test_rare_positives_cost_little(rng):
-    """1 in 2,000, log-odds calibrated: of 20 draws the errors were at most 2.3e-4 and 1.4e-5."""
-    for _ in range(3):
-        scores = rng.normal(-12, 3, 200_000).astype(np.float32)
-        labels = (rng.random(scores.size) < special.expit(scores)).astype(np.int32)
-        assert 60 < labels.sum() < 140
-        counts = score_counts(scores, labels)
-        bounds = {average_precision: 7e-4, roc_auc: 4.2e-5}
-        for metric, bound in bounds.items():
-            assert abs(float(metric(counts)) - exact(metric, scores, labels)) < bound
+@pytest.mark.parametrize("run", [lambda f: f, jax.jit], ids=["host", "program"])
+def test_one_ulp_is_no_tie_and_the_zeros_are_one(run):
+    low = np.float32(0.3)
+    high = np.nextafter(low, np.float32(1))
+    labels = np.array([0, 1])
+    roc_auc = run(metrics.roc_auc)
+    assert roc_auc(np.array([low, high]), labels) == 1
+    assert roc_auc(np.array([high, low]), labels) == 0
+    assert roc_auc(np.array([-0.0, 0.0], np.float32), labels) == 0.5
+    best = run(metrics.best_f_beta)(np.array([low, high]), labels)
+    assert low < best.threshold <= high
 
 
-def places(scores):
-    """The bin of each score."""
-    counts = jax.vmap(lambda score: score_counts(score[None], jnp.zeros(1, int))[0])(scores)
-    return np.argmax(counts, axis=-1)
-
-
-def test_a_higher_score_is_in_no_lower_bin_and_in_a_higher_one_from_2_in_1000(rng):
-    positive = np.geomspace(0.07, 9e5, 120).astype(np.float32)
-    scores = np.sort(np.concatenate([-positive, rng.normal(size=60), positive]))
-    assert (np.diff(places(scores.astype(np.float32))) >= 0).all()
-    for sign in (-1, 1):
-        low, high = places(positive * sign), places(positive * np.float32(1.002) * sign)
-        assert ((high - low) * sign > 0).all()
-
-
-def test_scores_beyond_the_range_are_in_the_outermost_bins():
-    largest = np.float32(1e30)
-    scores = np.array([-np.inf, -largest, -2e6, 0, 2e6, largest, np.inf], np.float32)
-    counts = score_counts(scores, np.array([0, 1, 0, 1, 0, 1, 1]), num_bins=4)
-    np.testing.assert_array_equal(counts, [[2, 0, 0, 1], [1, 0, 1, 2]])
-
-
-def test_bfloat16_scores_count_as_the_numbers_that_they_are(rng):
-    scores, labels = rng.normal(size=500).astype(jnp.bfloat16), rng.integers(0, 2, 500)
-    counts = score_counts(scores, labels)
-    assert counts.dtype == jnp.float32
-    np.testing.assert_array_equal(counts, score_counts(scores.astype(np.float32), labels))
+def test_float64_scores_on_the_host_are_not_rounded():
+    scores = np.array([1 - 2e-12, 1 - 1e-12])
+    assert metrics.roc_auc(scores, np.array([0, 1])) == 1
 
 
 @each_metric
-@pytest.mark.parametrize(
-    ("name", "value"), [("scores", np.nan), ("labels", 2), ("labels", -1), ("labels", 2**32 + 1)]
-)
-def test_what_cannot_be_counted_makes_the_metric_nan(metric, name, value):
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_is_warned_of_and_gives_nan(metric, label):
+    scores, labels = np.linspace(-1, 1, 5), np.full(5, label)
+    with pytest.warns(UserWarning, match=r"hold 1 class .* needs 2\. Stratify"):
+        value = metric(scores, labels)
+    assert np.isnan(jax.tree.leaves(value)).all()
+    assert np.isnan(jax.tree.leaves(jax.jit(metric)(scores, labels))).all()
+
+
+@each_metric
+@pytest.mark.parametrize(("name", "wrong"), [("scores", np.nan), ("labels", 2), ("labels", -1)])
+def test_nan_scores_and_wrong_labels_give_nan_where_they_count(metric, name, wrong):
     arrays = {"scores": np.linspace(-1, 1, 6), "labels": np.array([0, 1, 0, 1, 0, 1])}
-    arrays[name][3] = value
-    counts = score_counts(**arrays)
-    assert np.isnan(counts).all()
-    assert np.isnan(metric(counts))
+    arrays[name][3] = wrong
     where = np.arange(6) != 3
-    assert np.isfinite(metric(score_counts(**arrays, where=where)))
+    for run in (metric, jax.jit(metric)):
+        assert np.isnan(jax.tree.leaves(run(**arrays))).all()
+        assert np.isfinite(jax.tree.leaves(run(**arrays, where=where))).all()
 
 
-@each_metric
-def test_batches_of_counts_and_programs_give_the_same(rng, metric):
-    drawn = [draw(rng, 200) for _ in range(6)]
-    scores, labels = map(np.stack, zip(*drawn, strict=True))
-    counts = [score_counts(*pair) for pair in zip(scores, labels, strict=True)]
-    np.testing.assert_array_equal(jax.vmap(score_counts)(scores, labels), np.stack(counts))
-    expected = [metric(part) for part in counts]
-    for found in (
-        jax.jit(jax.vmap(lambda *pair: metric(score_counts(*pair))))(scores, labels),
-        jax.vmap(metric)(jnp.stack(counts)),
-        metric(jnp.stack(counts).reshape(2, 3, 2, -1)).ravel(),
-    ):
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+def test_thresholds_part_the_classes_as_the_best_value_says(cases):
+    scores, labels, _, where = cases
+    inside = jax.jit(jax.vmap(lambda s, y, v: metrics.ranking_metrics(s, y, where=v)))(
+        scores, labels, where
+    )
+    for i in range(0, CASES, 10):
+        s, y = scores[i][where[i]], labels[i][where[i]]
+        known = metrics.ranking_metrics(s, y)
+        for each in (known, jax.tree.map(lambda leaf, i=i: leaf[i], inside)):
+            value = sklearn_metrics.f1_score(y, s >= each.f1.threshold)
+            assert value == pytest.approx(float(each.f1.value), abs=1e-6)
+            best = each.balanced_accuracy
+            value = sklearn_metrics.balanced_accuracy_score(y, s >= best.threshold)
+            assert value == pytest.approx(float(best.value), abs=1e-6)
 
 
-@each_metric
-def test_counts_may_be_too_many_for_whole_numbers_in_float32(metric):
-    """10 million negatives and 1,000 positives in 3 bins, by hand."""
-    counts = jnp.array([[9e6, 9e5, 1e5], [100, 300, 600]])
-    expected = {
-        average_precision: 0.6 * 600 / 100_600 + 0.3 * 900 / 1_000_900 + 0.1 * 1000 / 10_001_000,
-        roc_auc: 0.9 * (0.9 + 0.1 / 2) + 0.09 * (0.6 + 0.3 / 2) + 0.01 * 0.6 / 2,
-    }
-    assert float(metric(counts)) == pytest.approx(expected[metric], rel=1e-5)
+@pytest.mark.parametrize(("k", "value"), [(1, 1.0), (2, 0.75), (3, 2 / 3), (4, 0.5), (9, 0.5)])
+def test_precision_at_k_shares_ties_out(k, value):
+    scores, labels = np.array([0.1, 0.4, 0.4, 0.8]), np.array([0, 0, 1, 1])
+    assert metrics.precision_at_k(scores, labels, k=k) == pytest.approx(value)
+    traced = jax.jit(lambda k: metrics.precision_at_k(scores, labels, k=k))(k)
+    assert traced == pytest.approx(value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # one class is enough
+        assert metrics.precision_at_k(scores, np.zeros(4, int), k=k) == 0
 
 
 @pytest.mark.parametrize(
-    ("error", "words", "arguments"),
+    ("error", "words", "call"),
     [
-        (TypeError, "scores must have a floating dtype", ([1, 2], [0, 1], {})),
-        (TypeError, "labels must have an integer dtype", ([0.5, 1], [0.0, 1.0], {})),
-        (TypeError, "where must have dtype bool", ([0.5, 1], [0, 1], {"where": [1, 0]})),
-        (ValueError, r"labels must have shape \(2,\)", ([0.5, 1], [[0], [1]], {})),
-        (ValueError, r"where must have shape \(2,\)", ([0.5, 1], [0, 1], {"where": [True]})),
-        (ValueError, "num_bins must be at least 2, got 1", ([0.5, 1], [0, 1], {"num_bins": 1})),
+        (TypeError, "scores must have a floating", lambda: metrics.roc_auc([1, 2], [0, 1])),
+        (ValueError, r"labels must have shape \(2,\)", lambda: metrics.roc_auc([0.5, 1.0], [[0]])),
+        (ValueError, "weights must have shape", lambda: metrics.roc_auc(*PAIR, weights=[1.0])),
+        (ValueError, "at least 0", lambda: metrics.roc_auc(*PAIR, weights=[1.0, -1.0])),
+        (TypeError, "where must have dtype bool", lambda: metrics.roc_auc(*PAIR, where=[1, 0])),
+        (ValueError, "max_fpr must be", lambda: metrics.partial_roc_auc(*PAIR, max_fpr=0.0)),
+        (ValueError, "beta must be above", lambda: metrics.best_f_beta(*PAIR, beta=0.0)),
+        (ValueError, "k must be above 0", lambda: metrics.precision_at_k(*PAIR, k=0)),
     ],
 )
-def test_arguments_that_do_not_fit_are_refused(error, words, arguments):
-    scores, labels, options = arguments
-    options = {name: v if name == "num_bins" else np.array(v) for name, v in options.items()}
+def test_arguments_that_do_not_fit_are_refused(error, words, call):
     with pytest.raises(error, match=words):
-        score_counts(np.array(scores), np.array(labels), **options)
+        call()
 
 
-@each_metric
-def test_counts_of_another_shape_or_dtype_are_refused(metric):
-    for shape in ((2,), (3, 4), (2, 1, 4)):
-        with pytest.raises(ValueError, match=r"counts must have shape \[..., 2, bins\]"):
-            metric(np.ones(shape, np.float32))
-    with pytest.raises(TypeError, match="counts must have a floating dtype"):
-        metric(np.ones((2, 4), int))
+PAIR = jnp.array([0.5, 1.0]), jnp.array([0, 1])

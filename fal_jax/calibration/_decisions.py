@@ -1,0 +1,138 @@
+"""Thresholds for decisions, and probabilities moved from one prior to another."""
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from fal_jax import _checks
+
+FLOAT = jnp.dtype(jnp.float32)
+
+
+def bayes_threshold(costs: ArrayLike) -> jax.Array:
+    """The probability of class 1 from which an alarm costs no more than none.
+
+    `(c01 - c00) / (c01 - c00 + c10 - c11)`, with `c_yk` the cost of predicting k where y is true.
+
+    Args:
+      costs: `[2, 2]`, by true class (row) and predicted (column); a mistake costs more than none.
+
+    Returns:
+      A scalar in [0, 1], for calibrated probabilities.
+
+    Raises:
+      ValueError: if the shape is not (2, 2) or a known mistake costs no more than being right.
+
+    References:
+      Elkan, The foundations of cost-sensitive learning, IJCAI 2001, Eq. 2.
+
+    Example:
+      >>> bayes_threshold([[0.0, 1.0], [9.0, 0.0]])
+      Array(0.1, dtype=float32)
+    """
+    table = _costs(costs)
+    false_alarm, miss = table[0, 1] - table[0, 0], table[1, 0] - table[1, 1]
+    return false_alarm / (false_alarm + miss)
+
+
+def alarm_threshold(
+    scores: ArrayLike, *, alarms: ArrayLike, where: ArrayLike | None = None
+) -> jax.Array:
+    """The lowest threshold that raises no more than so many alarms, `score >= threshold`.
+
+    Args:
+      scores: `[...]`, floating.
+      alarms: scalar, at least 0, a number of examples; may be traced.
+      where: `[...]`, bool, the valid examples; None for all.
+
+    Returns:
+      A scalar, one of the scores; infinite if ties leave no alarm within the budget.
+
+    Raises:
+      ValueError: if the shapes differ or alarms is negative.
+      TypeError: if scores are not floating or where not bool.
+
+    Example:
+      >>> alarm_threshold([0.1, 0.4, 0.4, 0.8], alarms=2)
+      Array(0.8, dtype=float32)
+    """
+    scores = _checks.floating("scores", scores)
+    alarms = _checks.number("alarms", alarms, FLOAT)
+    valid = _checks.mask(where, scores.shape)
+    ranked = jnp.sort(jnp.where(valid, -scores, jnp.inf).ravel())
+    raised = jnp.searchsorted(ranked, ranked, side="right")
+    is_within = (raised <= alarms) & (jnp.arange(ranked.size) < jnp.sum(valid))
+    return jnp.min(jnp.where(is_within, -ranked, jnp.inf), initial=jnp.inf)
+
+
+def correct_priors(
+    logits: ArrayLike, trained_priors: ArrayLike, true_priors: ArrayLike
+) -> jax.Array:
+    """Logits under other priors than those trained with: `z_k + log(true_k / trained_k)`.
+
+    Args:
+      logits: `[..., classes]`, floating; log-probabilities but for a constant.
+      trained_priors: `[classes]`, above 0: shares of the classes in training, after re-sampling,
+        or with class weights their weighted shares.
+      true_priors: `[classes]`, above 0: the shares where the model is used.
+
+    Returns:
+      `[..., classes]`, logits whose softmax are the corrected probabilities.
+
+    Raises:
+      ValueError: if the shapes do not fit or a known prior is not above 0.
+      TypeError: if logits are not floating.
+
+    References:
+      Saerens et al., Adjusting the outputs of a classifier to new a priori probabilities, 2002,
+      Eq. 4.
+
+    Example:
+      >>> logits = correct_priors([0.0, 0.0], [0.5, 0.5], [0.9, 0.1])
+      >>> round(float(jax.nn.softmax(logits)[1]), 2)
+      0.1
+    """
+    logits = _checks.scores("logits", logits)
+    size, tiny = logits.shape[-1], float(jnp.finfo(logits.dtype).tiny)
+    old, new = (
+        _checks.class_vector(name, value, size, logits.dtype, minimum=tiny)
+        for name, value in (("trained_priors", trained_priors), ("true_priors", true_priors))
+    )
+    return logits + jax.lax.broadcast_to_rank(jnp.log(new) - jnp.log(old), logits.ndim)
+
+
+def correct_undersampling(log_odds: ArrayLike, *, kept: ArrayLike) -> jax.Array:
+    """Log-odds of class 1 where training kept only a share of class 0: `z + log(kept)`.
+
+    Args:
+      log_odds: `[...]`, floating.
+      kept: scalar in (0, 1], the share of class 0 that training kept; may be traced.
+
+    Returns:
+      `[...]`, log-odds; in probabilities `kept p / (kept p - p + 1)`.
+
+    Raises:
+      ValueError: if kept is out of range.
+      TypeError: if log_odds are not floating.
+
+    References:
+      Dal Pozzolo et al., Calibrating probability with undersampling, SSCI 2015, Eq. 4.
+
+    Example:
+      >>> jax.nn.sigmoid(correct_undersampling([0.0], kept=0.25))
+      Array([0.2], dtype=float32)
+    """
+    log_odds = _checks.floating("log_odds", log_odds)
+    kept = _checks.number("kept", kept, log_odds.dtype, maximum=1.0, open_minimum=True)
+    return log_odds + jnp.log(kept)
+
+
+def _costs(costs: ArrayLike) -> jax.Array:
+    table = jnp.asarray(costs, FLOAT)
+    if table.shape != (2, 2):
+        raise ValueError(f"costs must have shape (2, 2), got shape {table.shape}.")
+    if not _checks.is_traced(costs) and not (
+        table[0, 1] > table[0, 0] and table[1, 0] > table[1, 1]
+    ):
+        raise ValueError(f"costs of a mistake must be above those of being right, got {costs}.")
+    return table

@@ -1,0 +1,122 @@
+"""Streams: exact sums, values within their bounds, and bounds that are small for rare positives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+from scipy import special
+from sklearn import metrics as sklearn_metrics
+
+from fal_jax import metrics
+
+
+def draw(rng, size, centre, spread=3.0):
+    scores = rng.normal(centre, spread, size).astype(np.float32)
+    return scores, (rng.random(size) < special.expit(scores)).astype(np.int32)
+
+
+def assert_within(found, scores, labels):
+    exact = np.float64(scores)
+    for value, bound, truth in (
+        (found.roc_auc, found.roc_auc_bound, sklearn_metrics.roc_auc_score(labels, exact)),
+        (
+            found.average_precision,
+            found.average_precision_bound,
+            sklearn_metrics.average_precision_score(labels, exact),
+        ),
+    ):
+        assert abs(float(value) - truth) <= float(bound) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("centre", "rate", "bounds"),
+    [(-11.2, 1e-3, (2e-4, 5e-3)), (-13.8, 1e-4, (2e-4, 2e-2))],
+    ids=["1 in 1000", "1 in 10,000"],
+)
+def test_rare_positives_are_within_small_bounds(rng, centre, rate, bounds):
+    scores, labels = draw(rng, 400_000, centre)
+    assert rate / 2 < labels.mean() < rate * 2
+    metric = metrics.streaming_ranking()
+    found = metric.compute(metric.update(metric.init(), scores, labels))
+    assert_within(found, scores, labels)
+    assert found.roc_auc_bound < bounds[0]
+    assert found.average_precision_bound < bounds[1]
+
+
+def test_coarse_bins_have_honest_bounds(rng):
+    for num_bins in (2, 3, 8, 50):
+        metric = metrics.streaming_ranking(num_bins=num_bins)
+        compute = jax.jit(lambda s, y, m=metric: m.compute(m.update(m.init(), s, y)))
+        for _ in range(20):
+            scores, labels = draw(rng, 100, -1.0)
+            scores = scores if rng.random() < 0.5 else np.round(scores)
+            assert_within(compute(scores, labels), scores, labels)
+
+
+def test_states_add_exactly_in_scan_and_across_devices(rng):
+    scores, labels = draw(rng, 8 * 100, -2.0)
+    metric = metrics.streaming_ranking(num_bins=64)
+    whole = metric.update(metric.init(), scores, labels)
+    batches = scores.reshape(8, 100), labels.reshape(8, 100)
+    scanned, _ = jax.lax.scan(lambda s, b: (metric.update(s, *b), None), metric.init(), batches)
+    mesh = jax.make_mesh((8,), ("data",), (jax.sharding.AxisType.Auto,))
+    split = PartitionSpec("data")
+    summed = jax.jit(
+        jax.shard_map(
+            lambda s, y: jax.lax.psum(metric.update(metric.init(), s, y), "data"),
+            mesh=mesh,
+            in_specs=(split, split),
+            out_specs=PartitionSpec(),
+        )
+    )(scores, labels)
+    for other in (scanned, summed, metric.merge(whole, metric.init())):
+        jax.tree.map(np.testing.assert_array_equal, other, whole)
+
+
+def test_counts_go_on_beyond_what_float32_can_count():
+    metric = metrics.streaming_confusion(2)
+    many = metrics.Counted(jnp.array([2**24, 0, 0, 2**31], jnp.uint32), jnp.uint32(0))
+    state = metric.update(many, jnp.array([0, 1]), jnp.array([0, 1]))
+    assert metric.compute(state).tolist() == [[2**24 + 1, 0], [0, 2**31 + 1]]
+    ranking = metrics.streaming_ranking(num_bins=2)
+    state = metrics.Counted(jnp.array([2**31, 2**24, 2**24, 2**24], jnp.uint32), jnp.uint32(0))
+    top = ranking.update(state, jnp.array([1.0]), jnp.array([1]))
+    assert int(top.examples[3]) == 2**24 + 1
+    share = 2**24 / (2**31 + 2**24)
+    expected = 0.5 * (1 - share) + share / 4 + (1 - share) / 4
+    assert ranking.compute(state).roc_auc == pytest.approx(expected, rel=1e-6)
+
+
+def test_recall_is_the_exact_metric_and_masked_rows_count_for_nothing(rng):
+    predictions, labels = rng.integers(0, 3, (2, 50))
+    where = rng.random(50) < 0.7
+    predictions[~where] = 9
+    metric = metrics.streaming_recall(3)
+    state = metric.update(metric.init(), predictions, labels, where=where)
+    exact = metrics.per_class_recall(predictions, labels, num_classes=3, where=where)
+    np.testing.assert_allclose(metric.compute(state), exact, rtol=1e-6)
+    spoiled = metric.update(state, np.array([3]), np.array([0]))
+    assert np.isnan(metric.compute(spoiled)).all()
+
+
+@pytest.mark.parametrize(("score", "label"), [(np.nan, 0), (0.0, 2), (0.0, -1)])
+def test_what_cannot_be_ranked_makes_the_estimate_nan(score, label):
+    metric = metrics.streaming_ranking(num_bins=4)
+    state = metric.update(metric.init(), np.array([0.0, 1.0]), np.array([0, 1]))
+    assert np.isfinite(metric.compute(state)).all()
+    state = metric.update(state, np.array([score]), np.array([label]))
+    assert np.isnan(metric.compute(state)).all()
+    alone = metric.update(metric.init(), np.array([0.0]), np.array([1]))
+    assert np.isnan(metric.compute(alone)).all()
+
+
+def test_arguments_that_do_not_fit_are_refused():
+    for make in (metrics.streaming_confusion, metrics.streaming_recall):
+        with pytest.raises(ValueError, match="num_classes must be at least 2"):
+            make(1)
+        metric = make(2)
+        with pytest.raises(ValueError, match=r"predictions must have shape \(2,\)"):
+            metric.update(metric.init(), np.zeros((2, 1), int), np.zeros(2, int))
+    with pytest.raises(ValueError, match="num_bins must be at least 2"):
+        metrics.streaming_ranking(num_bins=1)
