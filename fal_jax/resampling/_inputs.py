@@ -59,13 +59,15 @@ def rows_of_classes(labels: np.ndarray, where: npt.ArrayLike | None) -> dict[int
     """The row numbers of each class, ascending, among the rows of `where`; at least 2 classes."""
     flags = None if where is None else np.asarray(where)
     valid = np.asarray(_checks.mask(flags, labels.shape))
-    rows = np.flatnonzero(valid).astype(np.int32)
-    order = np.argsort(labels[rows], kind="stable")
-    classes, starts = np.unique(labels[rows][order], return_index=True)
-    if classes.size < 2:
-        raise ValueError(f"labels must hold at least 2 classes, got {classes.tolist()}.")
-    parts = np.split(rows[order], starts[1:])
-    return {int(name): part for name, part in zip(classes, parts, strict=True)}
+    classes = np.unique(labels[valid]).tolist()
+    if len(classes) < 2:
+        raise ValueError(f"labels must hold at least 2 classes, got {classes}.")
+    return {label: np.flatnonzero((labels == label) & valid).astype(np.int32) for label in classes}
+
+
+def all_rows(rows: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The row numbers of all classes, ascending."""
+    return np.sort(np.concatenate(list(rows.values())))
 
 
 def class_rows(rows: Mapping[int, np.ndarray], label: int) -> np.ndarray:

@@ -15,10 +15,10 @@ from fal_jax.resampling._drawing import Draws, Segments, draw, interpolate
 
 
 class Resampled(NamedTuple):
-    """Rows to train on: features `[rows, dim]`, floating, and labels `[rows]`, int32."""
+    """Rows to train on, on the host: features `[rows, dim]`, floating, labels `[rows]`, int32."""
 
-    features: jax.Array
-    labels: jax.Array
+    features: np.ndarray
+    labels: np.ndarray
 
 
 def smote(
@@ -54,7 +54,7 @@ def smote(
     Example:
       >>> table, labels = np.array([[0.0], [1.0], [8.0], [9.0], [9.5]]), np.array([1, 1, 0, 0, 0])
       >>> smote(jax.random.key(0), table, labels, num_neighbours=1).labels
-      Array([1, 1, 0, 0, 0, 1], dtype=int32)
+      array([1, 1, 0, 0, 0, 1], dtype=int32)
 
     References:
       Chawla et al., SMOTE: synthetic minority over-sampling technique, JAIR 16, 2002.
@@ -105,7 +105,7 @@ def borderline_smote(
       >>> table, labels = np.array([[0.0], [1.0], [3.0], [4.0], [5.0]]), np.array([1, 1, 0, 0, 0])
       >>> key = jax.random.key(0)
       >>> borderline_smote(key, table, labels, num_neighbours=1, num_context=2).labels
-      Array([1, 1, 0, 0, 0, 1], dtype=int32)
+      array([1, 1, 0, 0, 0, 1], dtype=int32)
 
     References:
       Han, Wang and Mao, Borderline-SMOTE, ICIC 2005.
@@ -157,7 +157,7 @@ def adasyn(
     Example:
       >>> table, labels = np.array([[0.0], [1.0], [1.5], [4.0], [5.0]]), np.array([1, 1, 0, 0, 0])
       >>> adasyn(jax.random.key(0), table, labels, num_neighbours=1).labels
-      Array([1, 1, 0, 0, 0, 1], dtype=int32)
+      array([1, 1, 0, 0, 0, 1], dtype=int32)
 
     References:
       He et al., ADASYN: adaptive synthetic sampling approach, IJCNN 2008, Eq. 1 to 5.
@@ -189,15 +189,14 @@ def _with_synthetic(
 ) -> Resampled:
     """The rows as they are, and after them those that are drawn for each class that gains some."""
     counts = {label: part.size for label, part in rows.items()}
-    given = np.sort(np.concatenate(list(rows.values())))
-    features = [table if given.size == len(table) else table[given]]
-    names = [labels[given]]
+    given = slice(None) if sum(counts.values()) == labels.size else _inputs.all_rows(rows)
+    parts, names = [np.asarray(table)[given]], [labels[given]]
     for place, (label, number) in enumerate(_inputs.rows_to_add(counts, sampling).items()):
         found = drawn(jax.random.fold_in(key, place), label, number)
         if found is not None:
-            features.append(_interpolate(table, *found))
-            names.append(np.full(len(features[-1]), label, np.int32))
-    return Resampled(jnp.concatenate(features), jnp.asarray(np.concatenate(names)))
+            parts.append(np.asarray(_interpolate(table, *found)))
+            names.append(np.full(len(parts[-1]), label, np.int32))
+    return Resampled(np.concatenate(parts), np.concatenate(names))
 
 
 _interpolate = jax.jit(interpolate)

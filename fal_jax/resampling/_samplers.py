@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
@@ -31,7 +30,7 @@ def from_imblearn(sampler: Any) -> Callable[[jax.Array, ArrayLike, npt.ArrayLike
       >>> from imblearn.over_sampling import SMOTE
       >>> resample = from_imblearn(SMOTE(k_neighbors=1))
       >>> resample(jax.random.key(0), np.eye(5), np.array([0, 0, 0, 1, 1])).labels
-      Array([0, 0, 0, 1, 1, 1], dtype=int32)
+      array([0, 0, 0, 1, 1, 1], dtype=int32)
     """
     if not callable(getattr(sampler, "fit_resample", None)):
         raise TypeError(f"sampler must have a method fit_resample, got {type(sampler).__name__}.")
@@ -41,6 +40,6 @@ def from_imblearn(sampler: Any) -> Callable[[jax.Array, ArrayLike, npt.ArrayLike
         if hasattr(one, "random_state"):
             one.random_state = int(jax.random.bits(key) >> 1)
         found = one.fit_resample(np.asarray(features), _inputs.checked_labels(labels))
-        return Resampled(jnp.asarray(found[0]), jnp.asarray(found[1]))
+        return Resampled(*(np.asarray(part) for part in found))
 
     return resample

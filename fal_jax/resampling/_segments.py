@@ -171,7 +171,7 @@ def in_danger(
     """Borderline SMOTE's segments, None if no row is in danger."""
     if kind not in (1, 2):
         raise ValueError(f"kind must be 1 or 2, got {kind}.")
-    everyone = _everyone(rows)
+    everyone = _inputs.all_rows(rows)
     _check_enough("num_context", num_context, everyone, "among all classes")
     context = _search.search(table, rows[label], everyone, num_context).rows
     foreign = (labels[np.asarray(context)] != label).sum(axis=1)
@@ -185,7 +185,7 @@ def foreign_shares(
     table: jax.Array, labels: np.ndarray, rows: Mapping[int, np.ndarray], label: int, k: int
 ) -> np.ndarray:
     """ADASYN's density: the share of each member in the foreign neighbours of all, float64."""
-    nearest = _search.search(table, rows[label], _everyone(rows), k).rows
+    nearest = _search.search(table, rows[label], _inputs.all_rows(rows), k).rows
     ratios = (labels[np.asarray(nearest)] != label).sum(axis=1) / k
     if not ratios.any():
         raise ValueError(
@@ -203,10 +203,6 @@ def _joined(
     shares = jnp.full(bases.size, 1 / bases.size, table.dtype)
     foreign = jnp.asarray(is_foreign[np.asarray(neighbours)])
     return Segments(jnp.asarray(bases), neighbours, foreign, shares)
-
-
-def _everyone(rows: Mapping[int, np.ndarray]) -> np.ndarray:
-    return np.sort(np.concatenate(list(rows.values())))
 
 
 def _check_enough(name: str, number: int, rows: np.ndarray, which: str) -> None:

@@ -37,7 +37,7 @@ def random_oversample(
     """
     rows = _inputs.rows_of_classes(_inputs.checked_labels(labels), where)
     counts = {label: part.size for label, part in rows.items()}
-    chosen = [np.sort(np.concatenate(list(rows.values())))]
+    chosen = [_inputs.all_rows(rows)]
     for place, (label, number) in enumerate(_inputs.rows_to_add(counts, sampling).items()):
         one = jax.random.fold_in(key, place)
         places = jax.random.randint(one, (number,), 0, counts[label])
