@@ -5,13 +5,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from fal_jax.resampling import _inputs, _segments
-from fal_jax.resampling._drawing import Draws, Segments, draw, interpolate
+from fal_jax.resampling import _inputs, _search, _segments
+from fal_jax.resampling._drawing import Segments, draw, interpolate
+
+BLOCK = 16_384  # synthetic rows made at once
 
 
 class Resampled(NamedTuple):
@@ -19,6 +20,14 @@ class Resampled(NamedTuple):
 
     features: np.ndarray
     labels: np.ndarray
+
+
+class Joined(NamedTuple):
+    """What a class gains: so many rows on segments, from given bases or, for None, drawn ones."""
+
+    segments: Segments
+    number: int
+    bases: np.ndarray | None = None
 
 
 def smote(
@@ -61,11 +70,10 @@ def smote(
     """
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
-    def drawn(key: jax.Array, label: int, number: int) -> tuple[Segments, Draws]:
-        segments = _segments.between_class_rows(table, rows[label], num_neighbours)
-        return segments, draw(key, segments, num_samples=number)
+    def join(label: int, number: int) -> Joined:
+        return Joined(_segments.between_class_rows(table, rows[label], num_neighbours), number)
 
-    return _with_synthetic(key, table, labels, rows, sampling, drawn)
+    return _with_synthetic(key, table, labels, rows, sampling, join)
 
 
 def borderline_smote(
@@ -112,16 +120,15 @@ def borderline_smote(
     """
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
-    def drawn(key: jax.Array, label: int, number: int) -> tuple[Segments, Draws] | None:
+    def join(label: int, number: int) -> Joined | None:
         segments = _segments.in_danger(
             table, labels, rows, label, kind=kind, k=num_neighbours, num_context=num_context
         )
         if segments is None:
             warnings.warn(f"label {label} has no row in danger: it gains no rows.", stacklevel=4)
-            return None
-        return segments, draw(key, segments, num_samples=number)
+        return None if segments is None else Joined(segments, number)
 
-    return _with_synthetic(key, table, labels, rows, sampling, drawn)
+    return _with_synthetic(key, table, labels, rows, sampling, join)
 
 
 def adasyn(
@@ -164,7 +171,7 @@ def adasyn(
     """
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
-    def drawn(key: jax.Array, label: int, number: int) -> tuple[Segments, Draws]:
+    def join(label: int, number: int) -> Joined:
         segments = _segments.between_class_rows(table, rows[label], num_neighbours)
         shares = _segments.foreign_shares(table, labels, rows, label, num_neighbours)
         numbers = np.rint(shares * number).astype(int)
@@ -173,10 +180,10 @@ def adasyn(
                 f"sampling must ask for more rows: {number} of class {label}, shared among "
                 f"{np.count_nonzero(shares)} bases, round to none."
             )
-        bases = jnp.asarray(np.repeat(np.arange(numbers.size, dtype=np.int32), numbers))
-        return segments, draw(key, segments, num_samples=bases.size)._replace(bases=bases)
+        bases = np.repeat(np.arange(numbers.size, dtype=np.int32), numbers)
+        return Joined(segments, bases.size, bases)
 
-    return _with_synthetic(key, table, labels, rows, sampling, drawn)
+    return _with_synthetic(key, table, labels, rows, sampling, join)
 
 
 def _with_synthetic(
@@ -185,18 +192,42 @@ def _with_synthetic(
     labels: np.ndarray,
     rows: dict[int, np.ndarray],
     sampling: _inputs.Sampling,
-    drawn: Callable[[jax.Array, int, int], tuple[Segments, Draws] | None],
+    join: Callable[[int, int], Joined | None],
 ) -> Resampled:
-    """The rows as they are, and after them those that are drawn for each class that gains some."""
+    """The rows as they are, and after them those on the segments of each class that gains some."""
     counts = {label: part.size for label, part in rows.items()}
-    given = slice(None) if sum(counts.values()) == labels.size else _inputs.all_rows(rows)
-    parts, names = [np.asarray(table)[given]], [labels[given]]
-    for place, (label, number) in enumerate(_inputs.rows_to_add(counts, sampling).items()):
-        found = drawn(jax.random.fold_in(key, place), label, number)
-        if found is not None:
-            parts.append(np.asarray(_interpolate(table, *found)))
-            names.append(np.full(len(parts[-1]), label, np.int32))
-    return Resampled(np.concatenate(parts), np.concatenate(names))
+    wanted = _inputs.rows_to_add(counts, sampling)
+    joined = {label: join(label, number) for label, number in wanted.items()}
+    parts = {label: part for label, part in joined.items() if part is not None}
+    given = sum(counts.values())
+    total = given + sum(part.number for part in parts.values())
+    features = np.empty((total, table.shape[1]), table.dtype)
+    names = np.empty(total, np.int32)
+    kept = slice(None) if given == labels.size else _inputs.all_rows(rows)
+    features[:given], names[:given] = np.asarray(table)[kept], labels[kept]
+    start = given
+    for place, (label, part) in enumerate(parts.items()):
+        stop = start + part.number
+        _fill(features[start:stop], jax.random.fold_in(key, place), table, part)
+        names[start:stop] = label
+        start = stop
+    return Resampled(features, names)
 
 
-_interpolate = jax.jit(interpolate)
+def _fill(out: np.ndarray, key: jax.Array, table: jax.Array, part: Joined) -> None:
+    """Writes synthetic rows block by block: one shape for any number, and memory in use again."""
+    segments = _segments.padded(part.segments, _search.rounded(part.segments.rows.size))
+    for number, start in enumerate(range(0, len(out), BLOCK)):
+        bases = None
+        if part.bases is not None:
+            bases = np.resize(part.bases[start : start + BLOCK], BLOCK)
+        block = _block(jax.random.fold_in(key, number), table, segments, bases)
+        out[start : start + BLOCK] = np.asarray(block)[: len(out) - start]
+
+
+@jax.jit
+def _block(
+    key: jax.Array, table: jax.Array, segments: Segments, bases: jax.Array | None
+) -> jax.Array:
+    draws = draw(key, segments, num_samples=BLOCK)
+    return interpolate(table, segments, draws if bases is None else draws._replace(bases=bases))

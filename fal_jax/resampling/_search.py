@@ -100,13 +100,13 @@ def search(
 
 def tiles(rows: np.ndarray, size: int) -> np.ndarray:
     """Row numbers as `[tiles, size]`, filled up with -1; of few shapes, so that few compile."""
-    size = min(size, _rounded(-(-rows.size // _GROUP)) * _GROUP)
-    whole = np.full((_rounded(-(-rows.size // size)), size), -1, np.int32)
+    size = min(size, rounded(-(-rows.size // _GROUP)) * _GROUP)
+    whole = np.full((rounded(-(-rows.size // size)), size), -1, np.int32)
     whole.reshape(-1)[: rows.size] = rows
     return whole
 
 
-def _rounded(number: int) -> int:
+def rounded(number: int) -> int:
     """The next number with four significant bits, at most an eighth more."""
     step = 1 << max(number.bit_length() - 4, 0)
     return -(-number // step) * step

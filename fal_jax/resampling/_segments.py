@@ -51,7 +51,7 @@ def smote_segments(
       Chawla et al., SMOTE: synthetic minority over-sampling technique, JAIR 16, 2002.
     """
     table, _, rows = _inputs.table_and_classes(features, labels, where)
-    return _padded(
+    return padded(
         between_class_rows(table, _inputs.class_rows(rows, label), num_neighbours), pad_to
     )
 
@@ -107,7 +107,7 @@ def borderline_segments(
             f"label {label} has no row in danger among its {members.size}: for none are half to "
             f"all but one of the num_context = {num_context} nearest rows foreign."
         )
-    return _padded(segments, pad_to)
+    return padded(segments, pad_to)
 
 
 def adasyn_segments(
@@ -150,7 +150,7 @@ def adasyn_segments(
     members = _inputs.class_rows(rows, label)
     segments = between_class_rows(table, members, num_neighbours)
     shares = foreign_shares(table, labels, rows, label, num_neighbours)
-    return _padded(segments._replace(shares=jnp.asarray(shares, table.dtype)), pad_to)
+    return padded(segments._replace(shares=jnp.asarray(shares, table.dtype)), pad_to)
 
 
 def between_class_rows(table: jax.Array, members: np.ndarray, k: int) -> Segments:
@@ -212,7 +212,7 @@ def _check_enough(name: str, number: int, rows: np.ndarray, which: str) -> None:
         )
 
 
-def _padded(segments: Segments, size: int | None) -> Segments:
+def padded(segments: Segments, size: int | None) -> Segments:
     """Segments filled up with bases that are never drawn."""
     missing = 0 if size is None else size - segments.rows.size
     if missing < 0:
