@@ -115,9 +115,8 @@ def _least(
 ) -> np.ndarray:
     """The `count` queries with the least scores, least first; the bounds tell where to search."""
     bounds = _bounds(
-        table, _search.tiles(queries, _search.QUERIES), _search.tiles(points, _search.POINTS),
-        k=k, farthest=farthest,
-    )  # fmt: skip
+        table, _search.query_tiles(queries), _search.point_tiles(points), k=k, farthest=farthest
+    )
     bounds = np.asarray(bounds).reshape(-1)[: queries.size]
     scores = np.full(queries.size, np.inf)
     enough = min(2 * count, queries.size)

@@ -217,17 +217,24 @@ def _with_synthetic(
 def _fill(out: np.ndarray, key: jax.Array, table: jax.Array, part: Joined) -> None:
     """Writes synthetic rows block by block: one shape for any number, and memory in use again."""
     segments = _segments.padded(part.segments, _search.rounded(part.segments.rows.size))
+    made = []
     for number, start in enumerate(range(0, len(out), BLOCK)):
         bases = None
         if part.bases is not None:
             bases = np.resize(part.bases[start : start + BLOCK], BLOCK)
-        block = _block(jax.random.fold_in(key, number), table, segments, bases)
-        out[start : start + BLOCK] = np.asarray(block)[: len(out) - start]
+        made.append((start, _block(key, number, table, segments, bases)))
+        if number:  # the one before, while this one is made
+            _write(out, *made.pop(0))
+    _write(out, *made.pop())
+
+
+def _write(out: np.ndarray, start: int, block: jax.Array) -> None:
+    out[start : start + BLOCK] = np.asarray(block)[: len(out) - start]
 
 
 @jax.jit
 def _block(
-    key: jax.Array, table: jax.Array, segments: Segments, bases: jax.Array | None
+    key: jax.Array, number: int, table: jax.Array, segments: Segments, bases: jax.Array | None
 ) -> jax.Array:
-    draws = draw(key, segments, num_samples=BLOCK)
+    draws = draw(jax.random.fold_in(key, number), segments, num_samples=BLOCK)
     return interpolate(table, segments, draws if bases is None else draws._replace(bases=bases))

@@ -93,14 +93,23 @@ def search(
 ) -> Neighbours:
     """`nearest_neighbours` of arguments that were checked; of itself too unless of `others`."""
     found = _search(
-        table, tiles(queries, QUERIES), tiles(points, POINTS), k=k, farthest=farthest, others=others
+        table, query_tiles(queries), point_tiles(points), k=k, farthest=farthest, others=others
     )
     return Neighbours(*(part.reshape(-1, k)[: queries.size] for part in found))
 
 
-def tiles(rows: np.ndarray, size: int) -> np.ndarray:
+def query_tiles(rows: np.ndarray) -> np.ndarray:
+    """Tiles of queries, all of one size."""
+    return _tiles(rows, QUERIES)
+
+
+def point_tiles(rows: np.ndarray) -> np.ndarray:
+    """Tiles of points; a single one is no larger than need be."""
+    return _tiles(rows, min(POINTS, rounded(-(-rows.size // _GROUP)) * _GROUP))
+
+
+def _tiles(rows: np.ndarray, size: int) -> np.ndarray:
     """Row numbers as `[tiles, size]`, filled up with -1; of few shapes, so that few compile."""
-    size = min(size, rounded(-(-rows.size // _GROUP)) * _GROUP)
     whole = np.full((rounded(-(-rows.size // size)), size), -1, np.int32)
     whole.reshape(-1)[: rows.size] = rows
     return whole
