@@ -1,0 +1,144 @@
+"""What every method here is given: a table, its labels, and how many rows of each class to make."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jax.typing import ArrayLike
+
+from fal_jax import _checks
+
+Sampling = str | float | Mapping[int, int]
+
+
+def finite_table(features: ArrayLike) -> jax.Array:
+    """Returns floating `[rows, dim]`, at least one of each, without NaN or infinity."""
+    table = _checks.floating("features", features)
+    if table.ndim != 2 or 0 in table.shape:
+        raise ValueError(f"features must be [rows, dim], none empty, got shape {table.shape}.")
+    if not _all_finite(table):
+        row, column = np.argwhere(~np.isfinite(np.asarray(table)))[0]
+        raise ValueError(
+            f"features must be finite to measure distances, got {table[row, column]} in row {row}, "
+            f"column {column}; fill missing values before resampling."
+        )
+    return table
+
+
+@jax.jit
+def _all_finite(table: jax.Array) -> jax.Array:
+    return jnp.all(jnp.isfinite(table))
+
+
+def table_and_classes(
+    features: ArrayLike, labels: npt.ArrayLike, where: npt.ArrayLike | None
+) -> tuple[jax.Array, np.ndarray, dict[int, np.ndarray]]:
+    """The features, the labels and the row numbers of each class, all checked."""
+    table = finite_table(features)
+    labels = checked_labels(labels, len(table))
+    return table, labels, rows_of_classes(labels, where)
+
+
+def checked_labels(labels: npt.ArrayLike, num_rows: int | None = None) -> np.ndarray:
+    """Returns int32 labels `[rows]` on the host, as many as the features have rows."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")
+    if array.ndim != 1 or (num_rows is not None and array.size != num_rows):
+        expected = "[rows]" if num_rows is None else f"({num_rows},), one a row of features,"
+        raise ValueError(f"labels must have shape {expected} got shape {array.shape}.")
+    narrow = array.astype(np.int32)
+    if not np.array_equal(narrow, array):
+        raise ValueError(f"labels must fit int32, got {array.min()} to {array.max()}.")
+    return narrow
+
+
+def rows_of_classes(labels: np.ndarray, where: npt.ArrayLike | None) -> dict[int, np.ndarray]:
+    """The row numbers of each class, ascending, among the rows of `where`; at least 2 classes."""
+    flags = None if where is None else np.asarray(where)
+    valid = np.asarray(_checks.mask(flags, labels.shape))
+    classes = np.unique(labels[valid]).tolist()
+    if len(classes) < 2:
+        raise ValueError(f"labels must hold at least 2 classes, got {classes}.")
+    return {label: np.flatnonzero((labels == label) & valid).astype(np.int32) for label in classes}
+
+
+def all_rows(rows: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The row numbers of all classes, ascending."""
+    return np.sort(np.concatenate(list(rows.values())))
+
+
+def class_rows(rows: Mapping[int, np.ndarray], label: int) -> np.ndarray:
+    """The rows of one class, which must be there."""
+    if label not in rows:
+        raise ValueError(f"label must be one of {list(rows)}, the classes there are, got {label}.")
+    return rows[label]
+
+
+def rows_to_add(counts: Mapping[int, int], sampling: Sampling) -> dict[int, int]:
+    """How many rows each class gains: "auto" brings all to the largest; a ratio the smaller of two.
+
+    A mapping names the rows that classes end with. Ascending by label; classes that gain none are
+    left out.
+    """
+    largest = max(counts, key=lambda label: counts[label])
+    if isinstance(sampling, Mapping):
+        wanted = _named(counts, sampling)
+    else:
+        ratio = _ratio(counts, sampling)
+        wanted = {label: int(ratio * counts[largest]) for label in counts if label != largest}
+    for label, number in wanted.items():
+        if number < counts[label]:
+            raise ValueError(
+                f"sampling must not ask for fewer rows than there are when rows are added: class "
+                f"{label} has {counts[label]}, got {number}."
+            )
+    return {label: n - counts[label] for label, n in wanted.items() if n > counts[label]}
+
+
+def rows_to_keep(counts: Mapping[int, int], sampling: Sampling) -> dict[int, int]:
+    """How many rows each class keeps: "auto" the smallest's; a ratio is the smallest's to it.
+
+    A mapping names the rows that classes end with; classes that it leaves out keep theirs.
+    """
+    smallest = min(counts, key=lambda label: counts[label])
+    if isinstance(sampling, Mapping):
+        wanted = _named(counts, sampling)
+    else:
+        ratio = _ratio(counts, sampling)
+        wanted = {label: int(counts[smallest] / ratio) for label in counts if label != smallest}
+    for label, number in wanted.items():
+        if number > counts[label]:
+            raise ValueError(
+                f"sampling must not ask for more rows than there are when rows are removed: class "
+                f"{label} has {counts[label]}, got {number}."
+            )
+    return wanted
+
+
+def _ratio(counts: Mapping[int, int], sampling: str | float) -> float:
+    if sampling == "auto":
+        return 1.0
+    if isinstance(sampling, str) or not 0 < sampling <= 1:
+        raise ValueError(
+            f'sampling must be "auto", a ratio in (0, 1] or a mapping from label to number of '
+            f"rows, got {sampling!r}."
+        )
+    if len(counts) != 2:
+        raise ValueError(
+            f"sampling can be a ratio for 2 classes only, got {sampling} for {len(counts)}; "
+            f"name the rows of each class in a mapping."
+        )
+    return float(sampling)
+
+
+def _named(counts: Mapping[int, int], sampling: Mapping[int, int]) -> dict[int, int]:
+    strangers = sorted(set(sampling) - set(counts))
+    if strangers or any(number < 0 for number in sampling.values()):
+        raise ValueError(
+            f"sampling must map labels among {sorted(counts)} to at least 0 rows, "
+            f"got {dict(sampling)}."
+        )
+    return {int(label): int(sampling[label]) for label in sorted(sampling)}
