@@ -41,6 +41,29 @@ def on_cosines(loss: Callable[..., jax.Array], *names: str) -> Loss:
     return averaged(per_example)
 
 
+def on_scores(loss: Callable[..., jax.Array], *names: str) -> Loss:
+    """A loss of the batch that ranks: by the log-odds of class 1, or of more classes by each."""
+
+    def of_batch(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
+        options = {name: settings[name] for name in names}
+        return loss(ranking_scores(outputs.logits), batch.labels, where=batch.where, **options)
+
+    return of_batch
+
+
+def aucm(outputs: Outputs, head: Params, batch: Batch, settings: Settings) -> jax.Array:
+    """Of sigmoids of the scores, as its source has them."""
+    scores = jax.nn.sigmoid(ranking_scores(outputs.logits))
+    return losses.aucm_loss(
+        scores, batch.labels, head["state"], margin=settings["margin"], where=batch.where
+    )
+
+
+def ranking_scores(logits: jax.Array) -> jax.Array:
+    """`[...]` of two classes, `[..., classes]` of more."""
+    return logits[..., 1] - logits[..., 0] if logits.shape[-1] == 2 else logits
+
+
 def logit_adjusted(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
     prior = losses.class_log_prior(settings["class_counts"])
     return losses.logit_adjusted_loss(

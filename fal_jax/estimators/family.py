@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from fal_jax import losses, models
+from fal_jax import losses, models, training
 from fal_jax.estimators import _family_losses as of
 from fal_jax.estimators.methods import Method, anchored, linear
 from fal_jax.estimators.search import Range
@@ -28,6 +29,22 @@ def _with_centers(num_classes: int, dim: int, _: Settings) -> models.Head:
         return head.init(key) | {"anchors": jnp.zeros((num_classes, dim))}
 
     return models.Head(init, head.apply)
+
+
+def _with_aucm_state(num_classes: int, dim: int, _: Settings) -> models.Head:
+    """A linear head, and the variables of `aucm_loss` beside it."""
+    head = models.linear_head(num_classes, dim)
+    shape = () if num_classes == 2 else (num_classes,)
+
+    def init(key: jax.Array) -> models.HeadParams:
+        zeros = (jnp.zeros(shape) for _ in losses.AUCMState._fields)
+        return head.init(key) | {"state": losses.AUCMState(*zeros)}
+
+    return models.Head(init, head.apply)
+
+
+def _saddle_point(settings: Settings) -> optax.GradientTransformation:
+    return training.min_max(optax.sgd(settings["learning_rate"], momentum=0.9))
 
 
 def _still(num_classes: int, dim: int, settings: Settings) -> models.Head:
@@ -64,6 +81,7 @@ _WEIGHTS = {"one_minus_beta": Range(1e-6, 1e-2, log=True)}
 _DEFER = {"defer": 0.8}
 _SMOOTHING = {"smoothing": Range(0.01, 0.4, log=True)}
 _SPREAD = {"anchor_spread": Range(2.0, 20.0, log=True)}
+_RANKING_MARGIN = {"margin": Range(0.3, 10.0, log=True)}
 _PULL = {"weight": Range(0.0003, 0.1, log=True)}
 
 FAMILY: Mapping[str, Method] = {
@@ -128,6 +146,30 @@ FAMILY: Mapping[str, Method] = {
         _prototypes,
         _RATE | _SPREAD | {"sigma": Range(1.0, 30.0, log=True)},
         {"affinity_margin": 0.75, "diversity": 1e-4},
+    ),
+    "AUC hinge": Method(
+        of.on_scores(losses.auc_squared_hinge_loss, "margin"), linear, _RATE | _RANKING_MARGIN
+    ),
+    "AUC logistic": Method(
+        of.on_scores(losses.auc_logistic_loss, "scale"),
+        linear,
+        _RATE | {"scale": Range(0.3, 3.0, log=True)},
+    ),
+    "pAUC": Method(
+        of.on_scores(losses.partial_auc_loss, "margin", "max_fpr"),
+        linear,
+        _RATE | _RANKING_MARGIN | {"max_fpr": Range(0.03, 1.0, log=True)},
+    ),
+    "Smooth AP": Method(
+        of.on_scores(losses.smooth_ap_loss, "temperature"),
+        linear,
+        _RATE | {"temperature": Range(0.03, 3.0, log=True)},
+    ),
+    "AUCM": Method(
+        of.aucm,
+        _with_aucm_state,
+        _RATE | {"margin": Range(0.3, 1.0)},
+        optimizer=_saddle_point,
     ),
     "FAL-LA": Method(
         of.averaged(of.anchored_logit_adjusted),

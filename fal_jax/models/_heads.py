@@ -1,7 +1,7 @@
 """Heads: what turns features into logits. Linear and anchored ones are interchangeable."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from fal_jax import _checks
 from fal_jax.anchors import initial_anchors
 from fal_jax.losses import distance_logits, squared_distances
 
-HeadParams = dict[str, jax.Array]
+HeadParams = dict[str, Any]
 
 
 class Head(NamedTuple):

@@ -160,7 +160,7 @@ def test_wrong_arguments_are_named(change, error, message, key, binary):
 def test_a_missing_value_is_shown_where_it_is(key, binary):
     features = binary[0].copy()
     features[7, 2] = np.nan
-    with pytest.raises(ValueError, match="features must be finite .* got nan in row 7, column 2"):
+    with pytest.raises(ValueError, match=r"features must be finite .* got nan in row 7, column 2"):
         resampling.smote(key, features, binary[1])
 
 
