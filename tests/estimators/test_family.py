@@ -43,15 +43,14 @@ def value(method, features, batch, settings):
 @each_method
 def test_every_setting_moves_the_loss_and_no_other(name):
     method, features, batch = case(name)
-    settings = settings_of(method)
     run = jax.jit(lambda features, settings: value(method, features, batch, settings))
-    origin = run(features, settings)
-    assert np.isfinite(origin)
-    for setting in method.search:
-        if setting == "learning_rate":
-            continue
-        moved = run(features, settings | {setting: 0.7 * settings[setting]})
-        assert moved != origin, setting
+    trials = [settings_of(method, trial) for trial in range(3)]
+    origins = [run(features, settings) for settings in trials]
+    assert np.isfinite(origins).all()
+    for setting in set(method.search) - {"learning_rate"}:
+        moved = [run(features, one | {setting: 0.7 * one[setting]}) for one in trials]
+        # One step may be too small for what counts or draws examples, but not all three.
+        assert moved != origins, setting
 
 
 @each_method
