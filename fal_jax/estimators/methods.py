@@ -53,12 +53,19 @@ class Method:
     optimizer: Callable[[Settings], optax.GradientTransformation] = _adagrad
 
     def build(
-        self, settings: Settings, *, num_inputs: int, num_classes: int, hidden: tuple[int, ...]
+        self,
+        settings: Settings,
+        *,
+        num_inputs: int,
+        num_classes: int,
+        hidden: tuple[int, ...],
+        weighted: bool = False,
     ) -> tuple[Model, Trainer]:
         """Makes the model and its trainer.
 
         Settings may be traced. They hold what is searched, and what `training.sweep` adds to them:
-        "num_steps", the run's length, and "class_counts" of the training rows.
+        "num_steps", the run's length, and "class_counts" of the training rows. With `weighted` the
+        inputs have one column more, the weight of each row in the loss.
         """
         settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
         model = models.mlp(
@@ -73,7 +80,31 @@ class Method:
             return self.loss(outputs, head, batch, settings)
 
         rule = self.rule(num_classes, hidden[-1], settings) if self.rule else None
+        if weighted:
+            model, loss = _weighted(model, loss)
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
+
+
+def _weighted(model: Model, loss: training.Loss) -> tuple[Model, training.Loss]:
+    """Model and loss for inputs whose last column is the weight of the row.
+
+    The loss of a batch is the mean of weight times loss, with the loss of each example that of a
+    batch of it alone; noise that a loss draws for a batch is then the same for all examples.
+    """
+
+    def apply(params: Params, stats: models.Stats, inputs: jax.Array, **options):
+        return model.apply(params, stats, inputs[..., :-1], **options)
+
+    def weighted(outputs: Outputs, head: Params, batch: Batch) -> jax.Array:
+        def alone(outputs: Outputs, label: jax.Array) -> jax.Array:
+            outputs = jax.tree.map(lambda values: values[None], outputs)
+            one = batch._replace(labels=label[None], where=jnp.ones(1, bool))
+            return loss(outputs, head, one)
+
+        each = jax.vmap(alone)(outputs, batch.labels)
+        return mean(each * batch.inputs[..., -1], batch.where)
+
+    return Model(model.init, apply), weighted
 
 
 def mean(values: jax.Array, where: jax.Array) -> jax.Array:
@@ -92,11 +123,16 @@ def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
 
 
 def _class_weights(settings: Settings) -> jax.Array:
-    """Alpha by its odds, or weights by effective numbers where a method sets 1 - beta of these."""
+    """Alpha by its odds, or weights by effective numbers where a method sets 1 - beta of these.
+
+    Alpha tells two classes apart; of more, all weigh one half.
+    """
     if "one_minus_beta" in settings:
         return losses.effective_number_weights(
             settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
         )
+    if len(settings["class_counts"]) > 2:
+        return jnp.full_like(settings["class_counts"], 0.5)
     return settings["alpha_odds"] / (1 + settings["alpha_odds"])
 
 

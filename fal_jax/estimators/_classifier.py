@@ -1,0 +1,298 @@
+"""What the classifiers of tables share: the face that scikit-learn knows."""
+
+from __future__ import annotations
+
+import numbers
+import os
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import (
+    BaseEstimator,
+    ClassifierMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from fal_jax.estimators import _checking, _saving
+from fal_jax.estimators._encoding import encode, fit_encoding
+from fal_jax.estimators._fitting import Network, Options, Rows, fit_ensemble
+from fal_jax.estimators._running import more_steps, scores, start_ensemble
+
+if TYPE_CHECKING:
+    from fal_jax.estimators.methods import Method
+
+_ENOUGH = 50  # rows of a class, for a validation part that tells something
+
+
+class TableClassifier(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+):
+    """A classifier of the rows of a table; a subclass says which method it trains."""
+
+    hidden: tuple[int, ...]
+    epochs: int
+    batch_size: int | Literal["auto"]
+    members: int
+    scaling: Any
+    class_weight: Any
+    early_stopping: bool | Literal["auto"]
+    validation_fraction: float
+    calibrate: bool
+    warm_start: bool
+    random_state: Any
+
+    def _method(self) -> Method:
+        raise NotImplementedError
+
+    def _fixed(self, num_steps: int) -> dict[str, float]:
+        """The settings that are not drawn."""
+        raise NotImplementedError
+
+    def fit(self, X: Any, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
+        """Trains the classifier.
+
+        Args:
+          X: `[rows, features]`, an array of numbers or a data frame of pandas, polars or pyarrow,
+            with text and categories; NaN or null where a value is missing.
+          y: `[rows]`, labels: numbers, booleans or strings, at least two different ones.
+          sample_weight: `[rows]`, how much each row counts, at least 0; None for all alike.
+
+        Returns:
+          The classifier.
+
+        Raises:
+          TypeError: a column is neither numbers nor text.
+          ValueError: what came can't be learned from; the message says what to do.
+        """
+        _checking.check_options(self)
+        goes_on = self.warm_start and hasattr(self, "ensemble_")
+        X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=not goes_on)
+        classes, labels = np.unique(y, return_inverse=True)
+        _checking.check_classes(classes)
+        if goes_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"y must have the classes of the first fit, {self.classes_.tolist()}, to go on "
+                f"from it, got {classes.tolist()}: set warm_start=False."
+            )
+        if goes_on:
+            inputs = encode(X, self.encoding_)
+        else:
+            self.encoding_, inputs = fit_encoding(X, self.scaling)
+        weights = _checking.with_class_weights(self.class_weight, classes, labels, weights)
+        rows = Rows(inputs, labels.astype(np.int32), weights)
+        self.classes_ = classes
+        network = self._network()
+        batch_size = self._batch_size(len(labels))
+        options = Options(
+            self.members,
+            self.epochs,
+            batch_size,
+            self._validation_fraction(rows.labels),
+            self.calibrate,
+            self._seed(),
+        )
+        fixed = self._fixed(-(-len(labels) // batch_size) * self.epochs)
+        start = self.ensemble_ if goes_on else None
+        self.ensemble_ = fit_ensemble(network, fixed, rows, options, start)
+        self._stream = None
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: npt.ArrayLike,
+        classes: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
+        """Trains for one pass over some rows, going on from where training is.
+
+        The first call measures the columns for all that follow: give it enough rows, with all
+        categories. There is no validation part, no calibration, and nothing is drawn.
+
+        Args:
+          X: `[rows, features]`, as for `fit`.
+          y: `[rows]`, labels, some of the classes.
+          classes: all labels that there will be; needed in the first call.
+          sample_weight: `[rows]`, as for `fit`.
+
+        Returns:
+          The classifier.
+
+        Raises:
+          TypeError: a column is neither numbers nor text.
+          ValueError: no classes in the first call, or other labels than these.
+        """
+        _checking.check_options(self)
+        is_first = not hasattr(self, "ensemble_")
+        X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=is_first)
+        known = _checking.known_classes(classes, None if is_first else self.classes_)
+        labels = _checking.numbered(y, known)
+        seed = self._seed()
+        if is_first:
+            self.classes_ = known
+            self.encoding_, inputs = fit_encoding(X, self.scaling)
+            fixed = self._fixed(1000)
+            self.ensemble_ = start_ensemble(self._network(), fixed, members=self.members, seed=seed)
+        else:
+            inputs = encode(X, self.encoding_)
+        weights = _checking.with_class_weights(self.class_weight, known, labels, weights)
+        stream = getattr(self, "_stream", None) or (None, np.zeros(len(known)), 0)
+        state, counts, calls = stream
+        counts = counts + np.bincount(labels, minlength=len(known))
+        self.ensemble_, state = more_steps(
+            self._network(),
+            self.ensemble_,
+            state,
+            Rows(inputs, labels, weights),
+            counts,
+            batch_size=self._batch_size(len(labels)),
+            seed=(seed, calls),
+        )
+        self._stream = state, counts, calls + 1
+        return self
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Log-odds: with two classes `[rows]` of the second one, else `[rows, classes]` logits.
+
+        Args:
+          X: `[rows, features]`, as for `fit`.
+
+        Returns:
+          The mean over the members, calibrated where there was a validation part.
+        """
+        logits = self._scores(X).logits.mean(axis=0)
+        return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
+
+    def predict_proba(
+        self, X: Any, return_std: bool = False
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        """Probabilities of the classes.
+
+        Args:
+          X: `[rows, features]`, as for `fit`.
+          return_std: whether to tell how far the members are apart.
+
+        Returns:
+          `[rows, classes]`, the softmax of the members' mean logits; with `return_std` also the
+          standard deviation of the members' probabilities, `[rows, classes]`, 0 for one member.
+        """
+        logits = self._scores(X).logits
+        mean = _softmax(logits.mean(axis=0))
+        return (mean, _softmax(logits).std(axis=0)) if return_std else mean
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most probable label of each row.
+
+        Args:
+          X: `[rows, features]`, as for `fit`.
+
+        Returns:
+          `[rows]`, of `classes_`.
+        """
+        return self.classes_[self._scores(X).logits.mean(axis=0).argmax(axis=1)]
+
+    def transform(self, X: Any) -> np.ndarray:
+        """The embedding, the network's last hidden layer, in which anchors lie.
+
+        Args:
+          X: `[rows, features]`, as for `fit`.
+
+        Returns:
+          `[rows, members * dim]`, float32, one member after the other.
+        """
+        features = self._scores(X).features
+        return np.moveaxis(features, 0, 1).reshape(features.shape[1], -1)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the fitted classifier to one safetensors file, its options as JSON in the header.
+
+        Written to a temporary name, then renamed: whole or not at all. The optimiser's state is
+        not in it: `partial_fit` of what is loaded starts a new one.
+
+        Args:
+          path: of the file.
+        """
+        check_is_fitted(self)
+        _saving.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Reads what `save` wrote; runs no code from the file.
+
+        Args:
+          path: of the file.
+
+        Returns:
+          The fitted classifier.
+
+        Raises:
+          FileNotFoundError: no such file.
+          ValueError: a damaged file, one that was cut short, or another classifier's.
+        """
+        return _saving.load(cls, path)
+
+    def export(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """The fitted `predict_proba` as a program that needs JAX alone, for CPU, GPU and TPU.
+
+        `jax.export.deserialize(program).call(rows)` maps float32 `[rows, features]` to
+        probabilities `[rows, classes]`. Rows are as for `fit`, categories as codes: the place of a
+        value in `encoding_.levels`, NaN for one that is missing or unknown.
+
+        Args:
+          path: where to write it too, whole or not at all; None does not.
+
+        Returns:
+          The serialised `jax.export.Exported`.
+        """
+        check_is_fitted(self)
+        return _saving.export(self._network(), self.ensemble_, self.encoding_, path)
+
+    def _scores(self, X: Any):
+        check_is_fitted(self)
+        X = _checking.table(self, X, reset=False)
+        return scores(self._network(), self.ensemble_, encode(X, self.encoding_))
+
+    def _network(self) -> Network:
+        dim, num_classes = self.encoding_.kept.size, len(self.classes_)
+        return Network(self._method(), dim, num_classes, tuple(self.hidden))
+
+    def _batch_size(self, num_rows: int) -> int:
+        if self.batch_size != "auto":
+            return int(self.batch_size)
+        return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
+
+    def _validation_fraction(self, labels: np.ndarray) -> float | None:
+        fewest = np.bincount(labels).min()
+        if self.early_stopping == "auto":
+            return self.validation_fraction if fewest >= _ENOUGH else None
+        if self.early_stopping and fewest < 2:
+            rare = self.classes_[np.bincount(labels).argmin()]
+            raise ValueError(
+                f"class {rare!r} has 1 example, too few to train and to validate on: leave it out, "
+                "join it with another class, or set early_stopping=False."
+            )
+        return self.validation_fraction if self.early_stopping else None
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, numbers.Integral):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.ensemble_.epoch) * self.hidden[-1]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
