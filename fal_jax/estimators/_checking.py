@@ -70,7 +70,7 @@ def training_rows(
         return X, y, None
     present = np.flatnonzero(weights)
     if not present.size:
-        raise ValueError("sample_weight must be above 0 for some row, got 0 for all.")
+        raise ValueError("sample_weight is zero for all rows: leave some above zero.")
     if present.size < len(y):
         X, y, weights = _taken(X, present), y[present], weights[present]
     return X, y, weights

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from fal_jax.estimators import _checking, _saving
 from fal_jax.estimators._encoding import encode, fit_encoding
 from fal_jax.estimators._fitting import Network, Options, Rows, fit_ensemble
-from fal_jax.estimators._running import more_steps, scores, start_ensemble
+from fal_jax.estimators._running import Scores, more_steps, scores, start_ensemble
 
 if TYPE_CHECKING:
     from fal_jax.estimators.methods import Method
@@ -193,7 +193,8 @@ class TableClassifier(
         Returns:
           `[rows]`, of `classes_`.
         """
-        return self.classes_[self._scores(X).logits.mean(axis=0).argmax(axis=1)]
+        places = self._scores(X).logits.mean(axis=0).argmax(axis=1)
+        return self.classes_[places]
 
     def transform(self, X: Any) -> np.ndarray:
         """The embedding, the network's last hidden layer, in which anchors lie.
@@ -251,7 +252,7 @@ class TableClassifier(
         check_is_fitted(self)
         return _saving.export(self._network(), self.ensemble_, self.encoding_, path)
 
-    def _scores(self, X: Any):
+    def _scores(self, X: Any) -> Scores:
         check_is_fitted(self)
         X = _checking.table(self, X, reset=False)
         return scores(self._network(), self.ensemble_, encode(X, self.encoding_))
@@ -287,7 +288,7 @@ class TableClassifier(
         return len(self.ensemble_.epoch) * self.hidden[-1]
 
     def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
+        tags = super().__sklearn_tags__()  # pyrefly: ignore[missing-attribute]  # BaseEstimator has
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags

@@ -2,19 +2,23 @@
 
 import numbers
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from fal_jax import data
 from fal_jax.data import Column, Preprocessing
+from fal_jax.data._columns import Kind
 
 Scaling = Literal["standard", "log", "quantile"]
+"""How numbers are scaled: to mean 0 and deviation 1, as they are or as logarithms, or by rank."""
+
 Levels = tuple[Any, ...] | None
+"""The values of a category; None for numbers."""
 
 _MOST_LEVELS = 256
-_KINDS = {"standard": "number", "log": "log", "quantile": "quantile"}
+_KINDS: Mapping[Scaling, Kind] = {"standard": "number", "log": "log", "quantile": "quantile"}
 
 
 class Encoding(NamedTuple):
@@ -117,7 +121,7 @@ def _columns(table: Any) -> Iterator[tuple[str, np.ndarray, bool]]:
 
     frame = nw.from_native(table, eager_only=True)
     for name in frame.columns:
-        series = frame[name]
+        series = frame.get_column(name)
         if series.dtype.is_temporal():
             raise TypeError(
                 f"column {str(name)!r} holds {series.dtype}: convert it to a number, such as days "

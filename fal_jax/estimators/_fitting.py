@@ -144,7 +144,7 @@ def fit_ensemble(
         validation.labels,
         validation.packed()[:1],
     )
-    sizes = (room(len(part.labels)) for part in (train, validation))
+    capacity = training.Capacity(room(len(train.labels)), room(len(validation.labels)), 1)
     result = training.sweep(
         network.build(weighted=rows.weights is not None),
         settings,
@@ -155,8 +155,8 @@ def fit_ensemble(
         start=None if start is None else jax.tree.map(lambda leaf: leaf[None], start.params),
         keep="last" if fraction is None else "best",
         evaluate_every=options.epochs if fraction is None else 1,
-        metric=mean_average_precision,
-        capacity=training.Capacity(*sizes, 1),
+        metric=_unmeasured if fraction is None else mean_average_precision,
+        capacity=capacity,
     )
     logits, best = result.validation_logits[0], jax.tree.map(lambda leaf: leaf[0], result.best)
     order = np.argsort(np.where(np.isfinite(best.metric), -best.metric, np.inf), kind="stable")
@@ -189,7 +189,7 @@ def middle_settings(method: Method) -> dict[str, float]:
 def known(num_steps: int, counts: np.ndarray, members: int) -> dict[str, np.ndarray]:
     """What a method may want to know of the run and its training rows, as settings `[members]`."""
     values = dict(zip(_KNOWN, (num_steps, counts), strict=True))
-    return {n: np.repeat(np.float32(v)[None], members, axis=0) for n, v in values.items()}
+    return {n: np.stack([np.asarray(v, np.float32)] * members) for n, v in values.items()}
 
 
 def room(num_rows: int) -> int:
@@ -214,6 +214,11 @@ def mean_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Arra
         return metrics.average_precision(counts)
 
     return jnp.mean(jax.lax.map(of_class, jnp.arange(logits.shape[-1])))
+
+
+def _unmeasured(logits: jax.Array, labels: jax.Array, where: jax.Array) -> jax.Array:  # noqa: ARG001
+    """The metric where there is nothing to measure by: all alike."""
+    return jnp.float32(0)
 
 
 def _chosen(

@@ -16,6 +16,13 @@ _BLOCK = 1024  # rows scored at a time
 _ENDLESS = 1_000_000  # the steps of a run that has no end, for methods that change in training
 
 
+class Scores(NamedTuple):
+    """Embeddings `[members, rows, dim]` and calibrated logits `[members, rows, classes]`."""
+
+    features: np.ndarray
+    logits: np.ndarray
+
+
 class _Programs(NamedTuple):
     """Jitted functions over `[members]`."""
 
@@ -70,8 +77,8 @@ def start_ensemble(
     )
 
 
-def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Outputs:
-    """Embeddings `[members, rows, dim]` and calibrated logits `[members, rows, classes]`.
+def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Scores:
+    """Scores rows by all members.
 
     Rows are scored in blocks of one size: a row's scores do not depend on those beside it.
     """
@@ -86,7 +93,7 @@ def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Outputs:
         np.concatenate(parts, axis=1)[:, : len(inputs)] for parts in zip(*blocks, strict=True)
     )
     slope, shift = ensemble.slope[:, None, None], ensemble.shift[:, None]
-    return Outputs(features, slope * logits.astype(np.float64) + shift)
+    return Scores(features, slope * logits.astype(np.float64) + shift)
 
 
 def more_steps(
