@@ -32,7 +32,7 @@ def _check_whole(name: str, value: Any) -> None:
 
 def table(classifier: Any, X: Any, *, reset: bool) -> Any:
     """The table, if its columns are those that the classifier knows, or become them."""
-    from sklearn.utils.validation import validate_data
+    from sklearn.utils.validation import validate_data  # pyrefly: ignore[missing-module-attribute]
 
     if not is_frame(X):
         if not reset and any(levels is not None for levels in classifier.encoding_.levels):

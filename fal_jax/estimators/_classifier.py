@@ -258,8 +258,8 @@ class TableClassifier(
         return scores(self._network(), self.ensemble_, encode(X, self.encoding_))
 
     def _network(self) -> Network:
-        dim, num_classes = self.encoding_.kept.size, len(self.classes_)
-        return Network(self._method(), dim, num_classes, tuple(self.hidden))
+        hidden = tuple(self.hidden)
+        return Network(self._method(), self.encoding_.dim, len(self.classes_), hidden)
 
     def _batch_size(self, num_rows: int) -> int:
         if self.batch_size != "auto":

@@ -117,8 +117,8 @@ class ImbalancedMLPClassifier(TableClassifier):
     """A small network trained by any loss of the library, by its name.
 
     Args:
-      loss: a name of `METHODS` or `FAMILY`, such as "CE", "FL", "LA" or "LDAM-DRW". Losses that move
-        the decision, such as "LA", want `calibrate=False`.
+      loss: a name of `METHODS` or `FAMILY`, such as "CE", "FL", "LA" or "LDAM-DRW". Losses that
+        move the decision, such as "LA", want `calibrate=False`.
       settings: of the loss and the optimiser, by name, such as `{"gamma": 2.0}`; those left out
         are the middle of their range or, with several members and a validation part, drawn.
       hidden: see `FocusedAnchorsClassifier` for this and what follows.

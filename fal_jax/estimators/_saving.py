@@ -195,6 +195,7 @@ def _encoder(encoding: Encoding) -> Callable[[jax.Array], jax.Array]:
         for place in range(len(fitted.columns)):
             values = rows[:, place]
             parts += [outputs(values, place), jnp.isnan(values).astype(jnp.float32)[:, None]]
-        return jnp.concatenate(parts, axis=1)[:, encoding.kept]
+        kept = jnp.concatenate(parts, axis=1)[:, encoding.kept]
+        return jnp.pad(kept, ((0, 0), (0, encoding.dim - encoding.kept.size)))
 
     return encoded
