@@ -62,7 +62,8 @@ def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
 
     Numbers and booleans stay numbers; text and what is declared categorical becomes one-hot, the
     256 most frequent values of it. A value that is missing becomes the median or all zeros, and an
-    indicator says so; a category that the training rows lack becomes all zeros.
+    indicator says so where training rows lacked one too; a category that the training rows do not
+    have counts as missing.
 
     Args:
       table: an array `[rows, columns]` of numbers, or a data frame.
