@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fal_jax.estimators._encoding import is_frame
+from fal_jax.estimators._fitting import Options
+
+_ENOUGH = 50  # rows of a class, for a validation part that tells something
 
 
 def check_options(classifier: Any) -> None:
@@ -23,6 +26,48 @@ def check_options(classifier: Any) -> None:
         raise ValueError(
             f'early_stopping must be "auto", True or False, got {classifier.early_stopping!r}.'
         )
+
+
+def options(classifier: Any, labels: np.ndarray) -> Options:
+    """How to train on rows with these labels."""
+    return Options(
+        classifier.members,
+        classifier.epochs,
+        batch_size(classifier, len(labels)),
+        _validation_fraction(classifier, labels),
+        classifier.calibrate,
+        seed_of(classifier.random_state),
+    )
+
+
+def batch_size(classifier: Any, num_rows: int) -> int:
+    """Rows a step: small for small tables, so that they make enough steps."""
+    if classifier.batch_size != "auto":
+        return int(classifier.batch_size)
+    return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
+
+
+def seed_of(random_state: Any) -> int:
+    """A whole number as it is, or one drawn from what scikit-learn takes for a random state."""
+    from sklearn.utils import check_random_state
+
+    if isinstance(random_state, numbers.Integral):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def _validation_fraction(classifier: Any, labels: np.ndarray) -> float | None:
+    """The share of rows to hold out, or None."""
+    counts = np.bincount(labels)
+    if classifier.early_stopping == "auto":
+        return classifier.validation_fraction if counts.min() >= _ENOUGH else None
+    if classifier.early_stopping and counts.min() < 2:
+        raise ValueError(
+            f"class {classifier.classes_[counts.argmin()]!r} has 1 example, too few to train and "
+            "to validate on: leave it out, join it with another class, or set "
+            "early_stopping=False."
+        )
+    return classifier.validation_fraction if classifier.early_stopping else None
 
 
 def _check_whole(name: str, value: Any) -> None:

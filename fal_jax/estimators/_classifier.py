@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
-import os
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -14,22 +12,20 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from fal_jax.estimators import _checking, _saving
+from fal_jax.estimators import _checking
 from fal_jax.estimators._encoding import encode, fit_encoding
-from fal_jax.estimators._fitting import Network, Options, Rows, fit_ensemble
+from fal_jax.estimators._fitting import Network, Rows, fit_ensemble
 from fal_jax.estimators._running import Scores, more_steps, scores, start_ensemble
+from fal_jax.estimators._saved import Saved
 
 if TYPE_CHECKING:
     from fal_jax.estimators.methods import Method
 
-_ENOUGH = 50  # rows of a class, for a validation part that tells something
-
 
 class TableClassifier(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
+    Saved, ClassNamePrefixFeaturesOutMixin, TransformerMixin, ClassifierMixin, BaseEstimator
 ):
     """A classifier of the rows of a table; a subclass says which method it trains."""
 
@@ -85,19 +81,10 @@ class TableClassifier(
         weights = _checking.with_class_weights(self.class_weight, classes, labels, weights)
         rows = Rows(inputs, labels.astype(np.int32), weights)
         self.classes_ = classes
-        network = self._network()
-        batch_size = self._batch_size(len(labels))
-        options = Options(
-            self.members,
-            self.epochs,
-            batch_size,
-            self._validation_fraction(rows.labels),
-            self.calibrate,
-            self._seed(),
-        )
-        fixed = self._fixed(-(-len(labels) // batch_size) * self.epochs)
+        options = _checking.options(self, rows.labels)
+        fixed = self._fixed(-(-len(labels) // options.batch_size) * self.epochs)
         start = self.ensemble_ if goes_on else None
-        self.ensemble_ = fit_ensemble(network, fixed, rows, options, start)
+        self.ensemble_ = fit_ensemble(self._network(), fixed, rows, options, start)
         self._stream = None
         return self
 
@@ -131,7 +118,7 @@ class TableClassifier(
         X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=is_first)
         known = _checking.known_classes(classes, None if is_first else self.classes_)
         labels = _checking.numbered(y, known)
-        seed = self._seed()
+        seed = _checking.seed_of(self.random_state)
         if is_first:
             self.classes_ = known
             self.encoding_, inputs = fit_encoding(X, self.scaling)
@@ -149,7 +136,7 @@ class TableClassifier(
             state,
             Rows(inputs, labels, weights),
             counts,
-            batch_size=self._batch_size(len(labels)),
+            batch_size=_checking.batch_size(self, len(labels)),
             seed=(seed, calls),
         )
         self._stream = state, counts, calls + 1
@@ -208,50 +195,6 @@ class TableClassifier(
         features = self._scores(X).features
         return np.moveaxis(features, 0, 1).reshape(features.shape[1], -1)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the fitted classifier to one safetensors file, its options as JSON in the header.
-
-        Written to a temporary name, then renamed: whole or not at all. The optimiser's state is
-        not in it: `partial_fit` of what is loaded starts a new one.
-
-        Args:
-          path: of the file.
-        """
-        check_is_fitted(self)
-        _saving.save(self, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads what `save` wrote; runs no code from the file.
-
-        Args:
-          path: of the file.
-
-        Returns:
-          The fitted classifier.
-
-        Raises:
-          FileNotFoundError: no such file.
-          ValueError: a damaged file, one that was cut short, or another classifier's.
-        """
-        return _saving.load(cls, path)
-
-    def export(self, path: str | os.PathLike[str] | None = None) -> bytes:
-        """The fitted `predict_proba` as a program that needs JAX alone, for CPU, GPU and TPU.
-
-        `jax.export.deserialize(program).call(rows)` maps float32 `[rows, features]` to
-        probabilities `[rows, classes]`. Rows are as for `fit`, categories as codes: the place of a
-        value in `encoding_.levels`, NaN for one that is missing or unknown.
-
-        Args:
-          path: where to write it too, whole or not at all; None does not.
-
-        Returns:
-          The serialised `jax.export.Exported`.
-        """
-        check_is_fitted(self)
-        return _saving.export(self._network(), self.ensemble_, self.encoding_, path)
-
     def _scores(self, X: Any) -> Scores:
         check_is_fitted(self)
         X = _checking.table(self, X, reset=False)
@@ -260,28 +203,6 @@ class TableClassifier(
     def _network(self) -> Network:
         hidden = tuple(self.hidden)
         return Network(self._method(), self.encoding_.dim, len(self.classes_), hidden)
-
-    def _batch_size(self, num_rows: int) -> int:
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
-
-    def _validation_fraction(self, labels: np.ndarray) -> float | None:
-        fewest = np.bincount(labels).min()
-        if self.early_stopping == "auto":
-            return self.validation_fraction if fewest >= _ENOUGH else None
-        if self.early_stopping and fewest < 2:
-            rare = self.classes_[np.bincount(labels).argmin()]
-            raise ValueError(
-                f"class {rare!r} has 1 example, too few to train and to validate on: leave it out, "
-                "join it with another class, or set early_stopping=False."
-            )
-        return self.validation_fraction if self.early_stopping else None
-
-    def _seed(self) -> int:
-        if isinstance(self.random_state, numbers.Integral):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     @property
     def _n_features_out(self) -> int:

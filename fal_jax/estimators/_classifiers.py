@@ -51,6 +51,7 @@ class FocusedAnchorsClassifier(TableClassifier):
       imbalanced classification", ACML 2019.
 
     Example:
+      >>> import numpy as np
       >>> rng = np.random.default_rng(0)
       >>> y = np.where(np.arange(400) % 20 == 0, "fraud", "fair")
       >>> X = rng.normal(size=(400, 5)) + 3 * (y == "fraud")[:, None]
@@ -134,6 +135,7 @@ class ImbalancedMLPClassifier(TableClassifier):
       random_state: a whole number gives the same classifier again.
 
     Example:
+      >>> import numpy as np
       >>> rng = np.random.default_rng(0)
       >>> y = (np.arange(400) % 20 == 0).astype(int)
       >>> X = rng.normal(size=(400, 5)) + 3 * y[:, None]

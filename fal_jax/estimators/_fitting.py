@@ -53,6 +53,11 @@ class Rows(NamedTuple):
         weights = (self.weights / self.weights.mean()).astype(np.float32)
         return np.column_stack([self.inputs, weights])
 
+    def held_out(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows as the end of a problem: to validate on, and one to test on, which it needs."""
+        inputs = self.packed()
+        return inputs, self.labels, inputs[:1]
+
 
 class Options(NamedTuple):
     """How to train."""
@@ -122,60 +127,72 @@ def fit_ensemble(
     Raises:
       FloatingPointError: no network had finite scores.
     """
-    fraction, seed = options.validation_fraction, options.seed
-    if fraction is None:  # one row a class: something has to be measured in the end
-        validation, train = rows.part(np.unique(rows.labels, return_index=True)[1]), rows
-    else:
-        split = data.stratified_holdout(rows.labels, test_fraction=fraction, seed=seed)
-        train, validation = rows.part(split.train), rows.part(split.test)
-    num_trials = options.members
-    if fraction is not None and options.members > 1 and start is None:
-        num_trials *= _DRAWN
-    if start is None:
-        is_drawn = num_trials > options.members
-        settings = _chosen(network.method, fixed, num_trials, seed if is_drawn else None)
-    else:
-        settings = {n: v for n, v in start.settings.items() if n not in _KNOWN}
-    settings["seed"] = np.random.SeedSequence(seed).generate_state(num_trials)
-    problem = Problem(
-        train.packed(),
-        train.labels,
-        validation.packed(),
-        validation.labels,
-        validation.packed()[:1],
-    )
-    capacity = training.Capacity(room(len(train.labels)), room(len(validation.labels)), 1)
+    train, validation = _parts(rows, options)
+    settings = _settings(network.method, fixed, options, start)
+    is_validated = options.validation_fraction is not None
     result = training.sweep(
         network.build(weighted=rows.weights is not None),
         settings,
-        [problem],
+        [Problem(train.packed(), train.labels, *validation.held_out())],
         num_epochs=options.epochs,
         batch_size=options.batch_size,
-        seed=seed,
+        seed=options.seed,
         start=None if start is None else jax.tree.map(lambda leaf: leaf[None], start.params),
-        keep="last" if fraction is None else "best",
-        evaluate_every=options.epochs if fraction is None else 1,
-        metric=_unmeasured if fraction is None else mean_average_precision,
-        capacity=capacity,
+        keep="best" if is_validated else "last",
+        evaluate_every=1 if is_validated else options.epochs,
+        metric=mean_average_precision if is_validated else _unmeasured,
+        capacity=training.Capacity(room(len(train.labels)), room(len(validation.labels)), 1),
     )
     logits, best = result.validation_logits[0], jax.tree.map(lambda leaf: leaf[0], result.best)
-    order = np.argsort(np.where(np.isfinite(best.metric), -best.metric, np.inf), kind="stable")
-    kept = order[np.isfinite(logits[order]).all(axis=(1, 2))][: options.members]
-    if not kept.size:
-        raise FloatingPointError(
-            f"the scores of all {num_trials} networks are not finite: lower the learning rate."
-        )
-    steps = -(-len(train.labels) // options.batch_size) * options.epochs
+    kept = _best(best.metric, logits, options.members)
+    num_steps = -(-len(train.labels) // options.batch_size) * options.epochs
     counts = np.bincount(train.labels, minlength=network.num_classes)
-    is_calibrated = fraction is not None and options.calibrate
+    settings = {n: np.asarray(v, np.float32)[kept] for n, v in settings.items() if n != "seed"}
     return Ensemble(
         jax.tree.map(lambda leaf: np.asarray(leaf)[kept], best.params),
-        {n: np.asarray(v, np.float32)[kept] for n, v in settings.items() if n != "seed"}
-        | known(steps, counts, kept.size),
-        *_scalings(logits[kept], validation, is_calibrated),
+        settings | known(num_steps, counts, kept.size),
+        *_scalings(logits[kept], validation, is_validated and options.calibrate),
         np.asarray(best.epoch)[kept],
-        np.where(fraction is None, np.nan, best.metric[kept]),
+        np.asarray(best.metric)[kept] if is_validated else np.full(kept.size, np.nan),
     )
+
+
+def _parts(rows: Rows, options: Options) -> tuple[Rows, Rows]:
+    """Rows to train on and to validate on: all and one a class, where nothing is held out."""
+    if options.validation_fraction is None:
+        return rows, rows.part(np.unique(rows.labels, return_index=True)[1])
+    split = data.stratified_holdout(
+        rows.labels, test_fraction=options.validation_fraction, seed=options.seed
+    )
+    return rows.part(split.train), rows.part(split.test)
+
+
+def _settings(
+    method: Method, fixed: Mapping[str, float], options: Options, start: Ensemble | None
+) -> dict[str, np.ndarray]:
+    """Settings `[trials]`, with a seed for each: those of the start, drawn ones, or the middle."""
+    num_trials = options.members
+    if start is not None:
+        num_trials = len(start.epoch)
+        settings = {n: v for n, v in start.settings.items() if n not in _KNOWN}
+    elif options.validation_fraction is None or num_trials == 1:
+        settings = {**middle_settings(method), **fixed}
+    else:
+        num_trials *= _DRAWN
+        settings = {**draw_settings(method, num_trials, seed=options.seed), **fixed}
+    settings = {name: np.broadcast_to(value, num_trials) for name, value in settings.items()}
+    return settings | {"seed": np.random.SeedSequence(options.seed).generate_state(num_trials)}
+
+
+def _best(metric: np.ndarray, logits: np.ndarray, members: int) -> np.ndarray:
+    """The trials with the best metric, the first ahead, of those with finite scores."""
+    order = np.argsort(-np.asarray(metric), kind="stable")
+    kept = order[np.isfinite(logits[order]).all(axis=(1, 2))][:members]
+    if not kept.size:
+        raise FloatingPointError(
+            f"the scores of all {len(order)} networks are not finite: lower the learning rate."
+        )
+    return kept
 
 
 def middle_settings(method: Method) -> dict[str, float]:
@@ -219,14 +236,6 @@ def mean_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Arra
 def _unmeasured(logits: jax.Array, labels: jax.Array, where: jax.Array) -> jax.Array:  # noqa: ARG001
     """The metric where there is nothing to measure by: all alike."""
     return jnp.float32(0)
-
-
-def _chosen(
-    method: Method, fixed: Mapping[str, float], num_trials: int, seed: int | None
-) -> dict[str, np.ndarray]:
-    """Settings `[trials]`: as fixed, the others drawn, or the middle of their ranges."""
-    free = middle_settings(method) if seed is None else draw_settings(method, num_trials, seed=seed)
-    return {name: np.broadcast_to(value, num_trials) for name, value in {**free, **fixed}.items()}
 
 
 def _scalings(
