@@ -1,6 +1,7 @@
 """Checks of what a user brings to a classifier; what is refused is told with a way out."""
 
 import numbers
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,8 @@ def table(classifier: Any, X: Any, *, reset: bool) -> Any:
             validate_data(classifier, np.asarray(X, object), reset=False, skip_check_array=True)
             return np.asarray(X, object)
         return validate_data(classifier, X, reset=reset, ensure_all_finite="allow-nan")
-    names = [str(name) for name in getattr(X, "column_names", X.columns)]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(str(name) for name in getattr(X, "column_names", X.columns))
+    twice = sorted(name for name in times if times[name] > 1)
     if twice:
         raise ValueError(
             f"columns must differ by name; {twice} appear more than once: rename them."

@@ -8,6 +8,7 @@ from fal_jax.estimators._encoding import Scaling
 from fal_jax.estimators.family import FAMILY
 from fal_jax.estimators.methods import METHODS, Method
 
+_PULL = 0.0015
 _UPDATES = 50  # of moving anchors, at least where the steps allow it
 
 
@@ -21,7 +22,8 @@ class FocusedAnchorsClassifier(TableClassifier):
     Args:
       anchors: "learned" by gradient (FAL), or the moving "mean" of their class (FAML).
       margin: at least 0, by which a row must be nearer to its own anchor; None is 0.55.
-      beta: at least 0, the pull to the anchor; None is 0.003, and 0.1 for the mean of the class.
+      beta: at least 0, the pull to the anchor; None is 0.0015, what validation rows chose in the
+        study (the geometric mean over its records), and 0.1 for the mean of the class.
       gamma: at least 0, the focal exponent; 0 leaves the focal term out, as did best in the study.
       anchor_spread: above 0, the mean squared distance of two anchors at the start; None is 6.3.
       learning_rate: of Adagrad; None is 0.3.
@@ -108,6 +110,8 @@ class FocusedAnchorsClassifier(TableClassifier):
     def _fixed(self, num_steps: int) -> dict[str, float]:
         given = ("margin", "beta", "gamma", "anchor_spread", "learning_rate")
         fixed = {name: getattr(self, name) for name in given if getattr(self, name) is not None}
+        if self.anchors == "learned" and self.members == 1:
+            fixed = {"beta": _PULL, **fixed}
         if self.anchors == "mean":
             every = self._method().fixed["every"]
             fixed |= {"alpha_odds": 1.0, "every": max(1, min(every, num_steps // _UPDATES))}
