@@ -1,8 +1,6 @@
 """What the classifiers of tables share: the face that scikit-learn knows."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,9 +17,7 @@ from fal_jax.estimators._encoding import encode, fit_encoding
 from fal_jax.estimators._fitting import Network, Rows, fit_ensemble
 from fal_jax.estimators._running import Scores, more_steps, scores, start_ensemble
 from fal_jax.estimators._saved import Saved
-
-if TYPE_CHECKING:
-    from fal_jax.estimators.methods import Method
+from fal_jax.estimators.methods import Method
 
 
 class TableClassifier(
@@ -44,7 +40,7 @@ class TableClassifier(
     def _method(self) -> Method:
         raise NotImplementedError
 
-    def _fixed(self, num_steps: int) -> dict[str, float]:
+    def _fixed(self, num_steps: int, /) -> dict[str, float]:
         """The settings that are not drawn."""
         raise NotImplementedError
 

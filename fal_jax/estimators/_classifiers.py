@@ -107,7 +107,7 @@ class FocusedAnchorsClassifier(TableClassifier):
             raise ValueError(f"anchors must be one of {list(methods)}, got {self.anchors!r}.")
         return methods[self.anchors]
 
-    def _fixed(self, num_steps: int) -> dict[str, float]:
+    def _fixed(self, num_steps: int, /) -> dict[str, float]:
         given = ("margin", "beta", "gamma", "anchor_spread", "learning_rate")
         fixed = {name: getattr(self, name) for name in given if getattr(self, name) is not None}
         if self.anchors == "learned" and self.members == 1:
@@ -188,7 +188,7 @@ class ImbalancedMLPClassifier(TableClassifier):
             )
         return methods[self.loss]
 
-    def _fixed(self, num_steps: int) -> dict[str, float]:  # noqa: ARG002
+    def _fixed(self, _: int, /) -> dict[str, float]:
         method = self._method()
         settings = dict(self.settings or {})
         unknown = sorted(set(settings) - set(method.search) - set(method.fixed))

@@ -1,7 +1,5 @@
 """Classifiers in files: as safetensors with JSON, and as exported programs."""
 
-from __future__ import annotations
-
 import json
 import os
 import pathlib
