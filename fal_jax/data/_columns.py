@@ -1,5 +1,6 @@
 """What a column of a table holds, and the check that it does."""
 
+from collections import Counter
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -69,8 +70,8 @@ def check_columns(columns: tuple[Column, ...]) -> None:
                 f"{'at least 2' if column.kind == 'hashed' else 'no'} buckets, "
                 f"got {column.buckets}."
             )
-    names = [column.name for column in columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    times = Counter(column.name for column in columns)
+    twice = sorted(name for name in times if times[name] > 1)
     if twice:
         raise ValueError(f"columns must differ by name; {twice} appear more than once.")
 

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from fal_jax import losses, training
-from fal_jax.estimators.methods import Loss, mean
+from fal_jax.estimators._averages import mean
+from fal_jax.estimators.methods import Loss
 from fal_jax.models import Outputs, Params
 from fal_jax.training import Batch, Settings
 

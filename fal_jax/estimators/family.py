@@ -148,28 +148,35 @@ FAMILY: Mapping[str, Method] = {
         {"affinity_margin": 0.75, "diversity": 1e-4},
     ),
     "AUC hinge": Method(
-        of.on_scores(losses.auc_squared_hinge_loss, "margin"), linear, _RATE | _RANKING_MARGIN
+        of.on_scores(losses.auc_squared_hinge_loss, "margin"),
+        linear,
+        _RATE | _RANKING_MARGIN,
+        ranks=True,
     ),
     "AUC logistic": Method(
         of.on_scores(losses.auc_logistic_loss, "scale"),
         linear,
         _RATE | {"scale": Range(0.3, 3.0, log=True)},
+        ranks=True,
     ),
     "pAUC": Method(
         of.on_scores(losses.partial_auc_loss, "margin", "max_fpr"),
         linear,
         _RATE | _RANKING_MARGIN | {"max_fpr": Range(0.03, 1.0, log=True)},
+        ranks=True,
     ),
     "Smooth AP": Method(
         of.on_scores(losses.smooth_ap_loss, "temperature"),
         linear,
         _RATE | {"temperature": Range(0.03, 3.0, log=True)},
+        ranks=True,
     ),
     "AUCM": Method(
         of.aucm,
         _with_aucm_state,
         _RATE | {"margin": Range(0.3, 1.0)},
         optimizer=_saddle_point,
+        ranks=True,
     ),
     "FAL-LA": Method(
         of.averaged(of.anchored_logit_adjusted),

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from fal_jax import anchors, losses, models, training
+from fal_jax.estimators._averages import mean, weighted_by_row
 from fal_jax.estimators.search import Range
 from fal_jax.models import Model, Outputs, Params
 from fal_jax.training import Batch, Settings, Trainer
@@ -42,6 +43,7 @@ class Method:
       resample: how the training rows are re-sampled, or None.
       embedding_activation: of the network's last hidden layer; None leaves it linear.
       optimizer: makes the optimiser from the settings.
+      ranks: whether the loss compares the rows of a batch, and so takes no weights of rows.
     """
 
     loss: Loss
@@ -52,11 +54,21 @@ class Method:
     resample: Resampling | None = None
     embedding_activation: Callable[[jax.Array], jax.Array] | None = jax.nn.relu
     optimizer: Callable[[Settings], optax.GradientTransformation] = _adagrad
+    ranks: bool = False
 
     def build(
-        self, settings: Settings, *, num_inputs: int, num_classes: int, hidden: tuple[int, ...]
+        self,
+        settings: Settings,
+        *,
+        num_inputs: int,
+        num_classes: int,
+        hidden: tuple[int, ...],
+        weighted: bool = False,
     ) -> tuple[Model, Trainer]:
-        """Makes a multi-layer perceptron and its trainer; see `join`."""
+        """Makes a multi-layer perceptron and its trainer; see `join`.
+
+        With `weighted` the inputs have one column more, the weight of each row in the loss.
+        """
         network = functools.partial(
             models.mlp,
             num_inputs,
@@ -64,10 +76,14 @@ class Method:
             hidden=hidden,
             embedding_activation=self.embedding_activation,
         )
-        return self.join(lambda head: network(head=head), settings)
+        return self.join(lambda head: network(head=head), settings, weighted=weighted)
 
     def join(
-        self, network: Callable[[Callable[[int, int], models.Head]], Model], settings: Settings
+        self,
+        network: Callable[[Callable[[int, int], models.Head]], Model],
+        settings: Settings,
+        *,
+        weighted: bool = False,
     ) -> tuple[Model, Trainer]:
         """Makes a model and its trainer of any network.
 
@@ -86,12 +102,11 @@ class Method:
             params, _ = jax.eval_shape(model.init, jax.random.key(0))
             num_classes, dim = params["head"]["anchors"].shape
             rule = self.rule(num_classes, dim, settings)
+        if weighted:
+            if self.ranks:
+                raise ValueError("the loss ranks the rows of a batch: it takes no row weights.")
+            model, loss = weighted_by_row(model, loss)
         return model, training.trainer(model, loss, self.optimizer(settings), rule)
-
-
-def mean(values: jax.Array, where: jax.Array) -> jax.Array:
-    """The mean over the valid examples; 0 where none is."""
-    return jnp.sum(values, where=where) / jnp.maximum(jnp.sum(where), 1)
 
 
 def _cross_entropy(outputs: Outputs, _, batch: Batch, __) -> jax.Array:
@@ -105,14 +120,19 @@ def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
 
 
 def _class_weights(settings: Settings) -> jax.Array | None:
-    """Weights by effective numbers where a method sets 1 - beta of these, alpha by its odds."""
+    """Weights by effective numbers where a method sets 1 - beta of these, alpha by its odds.
+
+    Alpha tells two classes apart; of more, all weigh one half.
+    """
     if "one_minus_beta" in settings:
         return losses.effective_number_weights(
             settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
         )
-    if "alpha_odds" in settings:
-        return settings["alpha_odds"] / (1 + settings["alpha_odds"])
-    return None
+    if "alpha_odds" not in settings:
+        return None
+    if len(settings["class_counts"]) > 2:
+        return jnp.full_like(settings["class_counts"], 0.5)
+    return settings["alpha_odds"] / (1 + settings["alpha_odds"])
 
 
 def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:

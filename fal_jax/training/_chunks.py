@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from fal_jax import data
+from fal_jax.models import Params
 from fal_jax.training._problems import Capacity, Problem
 from fal_jax.training._programs import Best, Carry, Programs, Rows
 
@@ -54,12 +55,14 @@ class Chunk(NamedTuple):
       orders: the problems' numbers in the sweep, which seed their batches.
       key_data: `[problems, trials, ...]`, of the keys that the models start from.
       settings: by name `[problems, trials, ...]`.
+      start: parameters to start from, `[problems, trials, ...]`, or None.
     """
 
     problems: Sequence[Problem]
     orders: Sequence[int]
     key_data: np.ndarray
     settings: Mapping[str, np.ndarray]
+    start: Params | None = None
 
 
 class Runner(NamedTuple):
@@ -123,7 +126,7 @@ class Runner(NamedTuple):
         words = self.options, self.capacity, list(chunk.orders), list(settings)
         name.update(repr(words).encode())
         arrays = [array for problem in chunk.problems for array in problem]
-        for array in (chunk.key_data, *settings.values(), *arrays):
+        for array in (chunk.key_data, *settings.values(), *arrays, *jax.tree.leaves(chunk.start)):
             name.update(repr((array.shape, array.dtype.str)).encode())
             name.update(np.ascontiguousarray(array).data)
         return name.hexdigest()
@@ -156,10 +159,12 @@ def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
 def _starts(programs: Programs, chunk: Chunk) -> Carry:
     """Carries `[problems, trials]`, made one by one: as one batch they compile slowly."""
     shape = chunk.key_data.shape[:2]
-    models = [
-        programs.start(chunk.key_data[place], {n: v[place] for n, v in chunk.settings.items()})
-        for place in np.ndindex(shape)
-    ]
+    given = chunk.key_data, dict(chunk.settings), chunk.start
+
+    def started(place: tuple[int, ...]) -> Carry:
+        return programs.start(*jax.tree.map(lambda leaf: leaf[place], given))
+
+    models = [started(place) for place in np.ndindex(shape)]
 
     def stack(*leaves: jax.Array) -> np.ndarray:
         return np.stack(leaves).reshape(*shape, *leaves[0].shape)

@@ -15,7 +15,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from fal_jax import metrics
 from fal_jax.models import Model, Params, Stats
-from fal_jax.training._step import Trainer, TrainState, fit, model_params
+from fal_jax.training._step import Trainer, TrainState, fit, model_params, with_params
 
 Settings = Mapping[str, jax.Array]
 """Hyper-parameters by name; traced scalars inside a program."""
@@ -77,7 +77,7 @@ class Programs(NamedTuple):
     Carry, best and settings lead with `[problems, trials]`, rows and batches with `[problems]`.
 
     Attributes:
-      start: `start(key_data, settings) -> Carry`, of one model.
+      start: `start(key_data, settings, params) -> Carry`, of one model; params may be None.
       epoch: `epoch(carry, settings, rows, batches, number, evaluate, keep_best)`.
       score: `score(best, settings, rows) -> (validation logits, test logits)`.
       shardings: where what leads with `[problems, trials]` and what leads with `[problems]` lies.
@@ -174,8 +174,11 @@ def _over_leading(function: Callable, axes: tuple[int | None, ...]) -> Callable:
     return mapped
 
 
-def _start(build: Build, key_data: jax.Array, settings: Settings) -> Carry:
+def _start(
+    build: Build, key_data: jax.Array, settings: Settings, params: Params | None = None
+) -> Carry:
     state = build(settings)[1].init(jax.random.wrap_key_data(key_data, impl="threefry2x32"))
+    state = state if params is None else with_params(state, params)
     nothing = jnp.float32(-jnp.inf), jnp.int32(0)
     return Carry(state, Best(model_params(state), state.stats, *nothing))
 

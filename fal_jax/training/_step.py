@@ -141,6 +141,23 @@ def model_params(state: TrainState) -> Params:
     return {**state.params, "head": {"anchors": state.anchors.anchors}}
 
 
+def with_params(state: TrainState, params: Params) -> TrainState:
+    """A training state with other parameters: what `model_params` gives, put back.
+
+    Args:
+      state: a training state.
+      params: parameters of its model, whole; the head's are the anchors where a rule moves them.
+
+    Returns:
+      The state with these, its optimiser and its rule's window as they were.
+    """
+    if state.anchors is None:
+        return state._replace(params=params)
+    anchors = state.anchors._replace(anchors=params["head"]["anchors"])
+    body = {name: value for name, value in params.items() if name != "head"}
+    return state._replace(params=body, anchors=anchors)
+
+
 def fit(
     trainer: Trainer, state: TrainState, inputs: ArrayLike, labels: ArrayLike, batches: ArrayLike
 ) -> tuple[TrainState, jax.Array]:

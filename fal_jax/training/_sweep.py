@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import jax
 import numpy as np
 
+from fal_jax.models import Params
 from fal_jax.training._chunks import Chunk, Options, Outcome, Runner
 from fal_jax.training._plan import Plan, make_plan, parts
 from fal_jax.training._problems import Capacity, Problem, checked, known, most_rows
@@ -45,6 +46,7 @@ def sweep(
     num_epochs: int,
     batch_size: int,
     seed: int = 0,
+    start: Params | None = None,
     keep: Literal["best", "last"] = "best",
     evaluate_every: int = 1,
     metric: Metric = binned_average_precision,
@@ -71,6 +73,8 @@ def sweep(
       num_epochs: at least 1.
       batch_size: rows a step, at least 1.
       seed: of the batches and, without a setting "seed", of where the models start.
+      start: parameters to go on from with a new optimiser, `[problems, trials, ...]` each, as those
+        of `Sweep.best`; None starts from keys.
       keep: "best" keeps the weights with the best metric, "last" those of the last epoch.
       evaluate_every: epochs from one evaluation to the next; the last epoch always is.
       metric: `metric(logits, labels, where) -> scalar`, larger is better.
@@ -112,7 +116,7 @@ def sweep(
     rows: list[_Row] = []
     for part in parts(len(problems), plan.problems):
         shape = rows[0].shape if rows else None
-        rows.append(_row(runner, plan, problems, part, shape, values, key_data, progress))
+        rows.append(_row(runner, plan, problems, part, shape, values, key_data, start, progress))
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves), *(row.outcome for row in rows))
     return _summary(outcome, values, [size for row in rows for size in row.sizes])
 
@@ -133,6 +137,7 @@ def _row(
     shape: tuple[int, ...] | None,
     values: Mapping[str, np.ndarray],
     key_data: np.ndarray,
+    start: Params | None,
     progress: Callable[[int], None],
 ) -> _Row:
     """Runs all trials of some problems, which are in memory only meanwhile."""
@@ -149,7 +154,8 @@ def _row(
         place = np.ix_(orders, trials)
         cut = {name: value[place] for name, value in values.items()}
         cut |= known(loaded, len(trials), runner.options.num_epochs, runner.options.batch_size)
-        chunk = Chunk(loaded, orders.tolist(), key_data[place], cut)
+        begun = jax.tree.map(lambda leaf, place=place: np.asarray(leaf)[place], start)
+        chunk = Chunk(loaded, orders.tolist(), key_data[place], cut, begun)
         outcome = runner.run(chunk, functools.partial(progress, num_orders * num_trials))
         outcomes.append(_cut(outcome, num_orders, num_trials))
     outcome = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1), *outcomes)

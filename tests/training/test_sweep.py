@@ -136,6 +136,26 @@ def test_the_last_weights_are_kept_on_request():
     assert (best.best.epoch < 4).any()
 
 
+@pytest.mark.parametrize("name", ["FAL", "FAML"])
+def test_a_sweep_goes_on_from_given_weights(name):
+    problems = [sweeps.make_problem(number) for number in range(2)]
+    settings = sweeps.make_settings(name, 2, 3)
+    build = sweeps.builder(name)
+    first = sweeps.run(build, settings, problems, keep="last")
+    options = {"keep": "last", "start": first.best.params}
+    moved = sweeps.run(build, settings, problems, **options)
+    assert not np.allclose(moved.test_logits[0], first.test_logits[0])
+    settings["learning_rate"] = np.zeros((2, 3))
+    if name == "FAML":  # its rule moves the anchors all the same
+        chex.assert_trees_all_close(
+            sweeps.run(build, settings, problems, **options).best.params["body"],
+            first.best.params["body"],
+        )
+    else:
+        still = sweeps.run(build, settings, problems, models_per_program=2, **options)
+        chex.assert_trees_all_close(still.best.params, first.best.params)
+
+
 def test_a_trial_that_diverges_keeps_finite_weights_and_leaves_its_neighbours_alone():
     calm = run_ce(SETTINGS, PROBLEMS)
     rates = SETTINGS["learning_rate"].copy()

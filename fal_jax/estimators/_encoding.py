@@ -1,0 +1,205 @@
+"""A user's table as numbers: columns of arrays and data frames, categories as codes."""
+
+import numbers
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from fal_jax import data
+from fal_jax.data import Column, Preprocessing
+from fal_jax.data._columns import Kind
+
+Scaling = Literal["standard", "log", "quantile"]
+"""How numbers are scaled: to mean 0 and deviation 1, as they are or as logarithms, or by rank."""
+
+Levels = tuple[Any, ...] | None
+"""The values of a category; None for numbers."""
+
+_MOST_LEVELS = 256
+_KINDS: Mapping[Scaling, Kind] = {"standard": "number", "log": "log", "quantile": "quantile"}
+
+
+class Encoding(NamedTuple):
+    """What the training rows say about a table's columns.
+
+    Attributes:
+      levels: by column, the values of a category, which its codes count off; None for numbers.
+      preprocessing: of the numbers and codes.
+      kept: `[kept]`, which outputs of the preprocessing a network takes: all but the indicators of
+        columns that lack no value in the training rows, of which nothing could be learned.
+    """
+
+    levels: tuple[Levels, ...]
+    preprocessing: Preprocessing
+    kept: np.ndarray
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the table's columns."""
+        return [column.name for column in self.preprocessing.columns]
+
+    @property
+    def dim(self) -> int:
+        """Columns of the encoded rows: those kept, filled up with zeros.
+
+        So tables of similar width, as the folds of one, run through one compiled program.
+        """
+        step = 4 if self.kept.size <= 16 else 8
+        return -(-self.kept.size // step) * step
+
+
+def is_frame(table: Any) -> bool:
+    """Whether a table is a data frame: of pandas, polars, pyarrow or another of that kind."""
+    import narwhals as nw
+
+    return nw.dependencies.is_into_dataframe(table)
+
+
+def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
+    """Measures a table's columns by the training rows, and encodes these.
+
+    Numbers and booleans stay numbers; text and what is declared categorical becomes one-hot, the
+    256 most frequent values of it. A value that is missing becomes the median or all zeros, and an
+    indicator says so where training rows lacked one too; a category that the training rows do not
+    have counts as missing.
+
+    Args:
+      table: an array `[rows, columns]` of numbers, or a data frame.
+      scaling: of the numbers: "standard", or "log" and "quantile" as in `data.Column`.
+
+    Returns:
+      The encoding, and the rows as float32 `[rows, dim]`.
+
+    Raises:
+      TypeError: a column is neither numbers nor text.
+      ValueError: an unknown scaling, names that are there twice, a column that mixes numbers and
+        text, has no value at all, or one that is infinite.
+    """
+    if scaling not in _KINDS:
+        raise ValueError(f"scaling must be one of {list(_KINDS)}, got {scaling!r}.")
+    columns, levels, values = [], [], []
+    for name, column, is_category in _columns(table):
+        of_column = _levels(name, column, is_category)
+        kind = _KINDS[scaling] if of_column is None else "category"
+        texts = tuple(str(level) for level in of_column or ())
+        columns.append(Column(name, kind, missing=True, levels=texts))
+        levels.append(of_column)
+        values.append(_numbers(name, column, of_column))
+    raw = np.column_stack(values)
+    preprocessing = data.fit_preprocessing(raw, columns)
+    has_missing = np.isnan(raw).any(axis=0)
+    widths = [len(column.outputs) for column in columns]
+    kept = np.ones(sum(widths), bool)
+    kept[np.cumsum(widths) - 1] = has_missing
+    encoding = Encoding(tuple(levels), preprocessing, np.flatnonzero(kept))
+    return encoding, _kept(raw, encoding)
+
+
+def encode(table: Any, encoding: Encoding) -> np.ndarray:
+    """Encodes rows as the training rows were, float32 `[rows, dim]`."""
+    return _kept(codes(table, encoding), encoding)
+
+
+def codes(table: Any, encoding: Encoding) -> np.ndarray:
+    """A table's numbers and the codes of its categories, float64 `[rows, columns]`.
+
+    NaN where a value is missing, and for a category that the training rows lack.
+    """
+    columns = zip(encoding.names, encoding.levels, _columns(table), strict=True)
+    return np.column_stack(
+        [_numbers(name, values, levels) for name, levels, (_, values, _) in columns]
+    )
+
+
+def _kept(raw: np.ndarray, encoding: Encoding) -> np.ndarray:
+    rows = data.preprocess(raw, encoding.preprocessing)
+    kept = np.zeros((len(rows), encoding.dim), np.float32)
+    kept[:, : encoding.kept.size] = rows[:, encoding.kept]
+    return kept
+
+
+def _columns(table: Any) -> Iterator[tuple[str, np.ndarray, bool]]:
+    """Each column's name, its values, and whether it is declared categorical.
+
+    Values are float64, NaN where missing, or objects, None where missing.
+    """
+    if not is_frame(table):
+        for index, column in enumerate(np.asarray(table).T):
+            yield f"x{index}", _plain(column), False
+        return
+    import narwhals as nw
+
+    frame = nw.from_native(table, eager_only=True)
+    for name in frame.columns:
+        series = frame.get_column(name)
+        if series.dtype.is_temporal():
+            raise TypeError(
+                f"column {str(name)!r} holds {series.dtype}: convert it to a number, such as days "
+                "since a date, or leave it out."
+            )
+        is_category = series.dtype in (nw.Categorical, nw.Enum)
+        is_number = series.dtype.is_numeric() and not series.dtype.is_decimal()
+        values = series.to_numpy() if is_number else _objects(series.to_list())
+        yield str(name), _plain(values), is_category
+
+
+def _objects(values: list) -> np.ndarray:
+    column = np.empty(len(values), object)
+    column[:] = values
+    return column
+
+
+def _plain(column: np.ndarray) -> np.ndarray:
+    """Numbers in float64; other values with None for each of the ways to be missing."""
+    if column.dtype.kind in "fiub":
+        return column.astype(np.float64)
+    return _objects([None if _is_missing(value) else value for value in column.tolist()])
+
+
+def _is_missing(value: Any) -> bool:
+    """None, NaN, or pandas' NA, which is not even equal to itself for sure."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, numbers.Number) and bool(value != value)
+
+
+def _levels(name: str, column: np.ndarray, is_category: bool) -> Levels:
+    """The values of a category, the most frequent ones in order; None for a column of numbers."""
+    if column.dtype != object:
+        return None
+    present = [value for value in column if value is not None]
+    texts = [isinstance(value, str) for value in present]
+    are_numbers = all(isinstance(value, numbers.Number) for value in present)
+    if not present or (are_numbers and not is_category):
+        return None
+    if not is_category and not all(texts):
+        odd = present[texts.index(False)]
+        if any(texts):
+            raise ValueError(
+                f"column {name!r} mixes text and other values, such as "
+                f"{present[texts.index(True)]!r} and {odd!r}: make it all text or all numbers."
+            )
+        raise TypeError(
+            f"column {name!r} must hold numbers or text, got {odd!r} of type {type(odd).__name__}: "
+            "convert it, or leave it out."
+        )
+    most = [value for value, _ in Counter(present).most_common(_MOST_LEVELS)]
+    return tuple(sorted(most, key=str))
+
+
+def _numbers(name: str, column: np.ndarray, levels: Levels) -> np.ndarray:
+    """A column as float64: its numbers, or the codes of its levels; NaN where there is none."""
+    if levels is not None:
+        code = {level: float(place) for place, level in enumerate(levels)}
+        return np.array([code.get(value, np.nan) for value in column.tolist()], np.float64)
+    if column.dtype != object:
+        return column
+    for row, value in enumerate(column):
+        if value is not None and not isinstance(value, numbers.Number):
+            raise ValueError(
+                f"column {name!r} must hold numbers, as in the rows that the classifier was "
+                f"fitted on, got {value!r} at row {row}."
+            )
+    return np.array([np.nan if value is None else float(value) for value in column], np.float64)

@@ -1,0 +1,152 @@
+"""Tables of every kind become the same numbers; bad ones get a message with a way out."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from fal_jax.estimators import FocusedAnchorsClassifier
+from fal_jax.estimators._encoding import encode, fit_encoding
+from tests.estimators.tables import columns, rows
+
+COLUMNS, LABELS = columns()
+FAST = {"epochs": 5, "random_state": 0}
+each_frame = pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, pa.table])
+
+
+@each_frame
+def test_frames_of_all_kinds_encode_alike(frame):
+    encoding, encoded = fit_encoding(frame(COLUMNS), "standard")
+    assert encoding.levels == (None, ("app", "card", "cash"), None)
+    amount = np.array(COLUMNS["amount"], np.float64)
+    missing = np.isnan(amount)
+    filled = np.where(missing, np.nanmedian(amount), amount)
+    flag = np.array(COLUMNS["flag"], np.float64)
+    kind = np.array([str(value) for value in COLUMNS["kind"]])
+    expected = [
+        (filled - filled.mean()) / filled.std(),
+        missing,
+        *(kind == level for level in ("app", "card", "cash", "None")),
+        (flag - flag.mean()) / flag.std(),
+        np.zeros(len(flag)),  # of a width that other tables have too
+    ]
+    np.testing.assert_allclose(encoded, np.stack(expected, axis=1), atol=1e-6)
+    assert encoded.dtype == np.float32
+    np.testing.assert_array_equal(encode(frame(COLUMNS), encoding), encoded)
+
+
+@each_frame
+def test_what_training_never_saw_becomes_zeros_and_the_median(frame):
+    encoding, _ = fit_encoding(frame(COLUMNS), "standard")
+    new = {"amount": [None, 1.0], "kind": ["cheque", None], "flag": [None, True]}
+    unseen, absent = encode(frame(new), encoding)
+    assert unseen[2:6].tolist() == [0, 0, 0, 1]  # as if it were missing
+    assert absent[2:6].tolist() == [0, 0, 0, 1]
+    median = (np.median(COLUMNS["flag"]) - np.mean(COLUMNS["flag"])) / np.std(COLUMNS["flag"])
+    assert unseen[6] == pytest.approx(median, rel=1e-6)  # flags had no indicator to learn
+
+
+@each_frame
+def test_a_frame_is_fitted_and_predicted_by_its_names(frame):
+    table = frame(COLUMNS)
+    classifier = FocusedAnchorsClassifier(**FAST).fit(table, LABELS)
+    assert classifier.feature_names_in_.tolist() == list(COLUMNS)
+    assert classifier.score(table, LABELS) > 0.8
+    with pytest.raises(ValueError, match="feature names should match"):
+        classifier.predict(frame({"total": COLUMNS["amount"], **COLUMNS}))
+    weights = np.ones(len(LABELS))
+    weights[:50] = 0
+    classifier.fit(table, LABELS, sample_weight=weights)
+    assert classifier.score(table, LABELS) > 0.8
+
+
+def test_categories_of_pandas_may_be_numbers_and_rare_values_are_pooled():
+    category = pd.DataFrame({"code": pd.Categorical([3, 1, None, 3])})
+    encoding, encoded = fit_encoding(category, "standard")
+    assert encoding.levels == ((1, 3),)
+    assert encoded.tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]
+    many = pd.DataFrame({"id": [f"n{number}" for number in range(300)] + ["n299"] * 5})
+    assert len(fit_encoding(many, "standard")[0].levels[0]) == 256
+    assert "n299" in fit_encoding(many, "standard")[0].levels[0]
+
+
+def test_an_unknown_category_is_all_zeros_where_training_rows_missed_none():
+    encoding, _ = fit_encoding(pd.DataFrame({"kind": ["a", "b"] * 5}), "standard")
+    unseen = encode(pd.DataFrame({"kind": ["b", "c", None]}), encoding)
+    assert unseen.tolist() == [[0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_missing_numbers_in_an_array_get_an_indicator():
+    features, labels = rows()
+    features[::7, 1] = np.nan
+    classifier = FocusedAnchorsClassifier(**FAST).fit(features, labels)
+    assert classifier.encoding_.kept.tolist() == [0, 2, 3, 4]
+    assert np.isfinite(classifier.predict_proba(np.full((2, 3), np.nan))).all()
+
+
+X, Y = rows(60)
+
+
+def with_column(values):
+    return pd.DataFrame({"good": X[:, 0], "bad": values})
+
+
+BAD = {
+    "no rows": (pd.DataFrame({"a": []}), [], "at least one row"),
+    "no rows in an array": (X[:0], Y[:0], "0 sample"),
+    "one class": (X, np.zeros(60), r"at least 2 classes .* Take rows of both"),
+    "all missing": (with_column([np.nan] * 60), Y, "'bad' has no value .* leave it out"),
+    "all null text": (with_column([None] * 60), Y, "'bad' has no value .* leave it out"),
+    "infinite": (with_column([np.inf, *X[1:, 1]]), Y, "'bad' must hold finite numbers.* at row 0"),
+    "infinite in an array": (np.where(X > 2, np.inf, X), Y, "infinity"),
+    "mixed": (with_column(["a", 1] * 30), Y, "'bad' mixes text and other values.*make it all text"),
+    "same names": (pd.DataFrame(X, columns=["a", "b", "a"]), Y, "differ by name.*rename"),
+    "text in an array": (np.full((60, 2), "a"), Y, "Convert your data to numeric"),
+    "labels missing": (X, None, "requires y"),
+    "labels with NaN": (X, np.where(Y, Y, np.nan), "NaN"),
+    "fewer labels": (X, Y[:-1], "inconsistent numbers of samples"),
+    "labels of numbers": (X, X[:, 0], "Unknown label type"),
+}
+
+
+@pytest.mark.parametrize(("table", "labels", "message"), BAD.values(), ids=BAD)
+def test_bad_tables_get_a_message(table, labels, message):
+    with pytest.raises(ValueError, match=message):
+        FocusedAnchorsClassifier().fit(table, labels)
+
+
+def test_columns_of_other_types_get_a_message():
+    for values in (pd.date_range("2020", periods=60), [{}] * 60):
+        with pytest.raises(TypeError, match=r"'bad' .* leave it out"):
+            FocusedAnchorsClassifier().fit(with_column(values), Y)
+
+
+def test_a_label_with_one_example_is_learned_or_refused():
+    labels = np.where(np.arange(60) == 7, 2, Y)
+    assert FocusedAnchorsClassifier(**FAST).fit(X, labels).classes_.tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"class .*2.* has 1 example.*early_stopping=False"):
+        FocusedAnchorsClassifier(early_stopping=True).fit(X, labels)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number from 1"),
+        ({"members": 1.5}, "members must be"),
+        ({"batch_size": "big"}, "batch_size must be"),
+        ({"hidden": ()}, "hidden must name"),
+        ({"early_stopping": "no"}, "early_stopping must be"),
+        ({"scaling": "none"}, "scaling must be one of"),
+        ({"anchors": "fixed"}, "anchors must be one of"),
+    ],
+)
+def test_options_out_of_range_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        FocusedAnchorsClassifier(**options).fit(X, Y)
+
+
+def test_text_where_numbers_were_gets_a_message():
+    classifier = FocusedAnchorsClassifier(**FAST).fit(with_column(X[:, 1]), Y)
+    with pytest.raises(ValueError, match=r"'bad' must hold numbers.*'a' at row 0"):
+        classifier.predict(with_column(["a"] * 60))

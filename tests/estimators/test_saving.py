@@ -1,0 +1,87 @@
+"""Saved classifiers and exported programs do what the fitted ones do."""
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from fal_jax.estimators import FocusedAnchorsClassifier, ImbalancedMLPClassifier
+from fal_jax.estimators._encoding import codes
+from tests.estimators.tables import columns, rows
+
+COLUMNS, LABELS = columns()
+TABLE = pd.DataFrame(COLUMNS)
+NAMES = np.where(LABELS == 1, "fraud", "fair")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    options = {"members": 2, "epochs": 5, "random_state": 0, "scaling": "quantile"}
+    weights = {"fraud": 2.0, "fair": 1.0}
+    return FocusedAnchorsClassifier(class_weight=weights, **options).fit(TABLE, NAMES)
+
+
+def test_what_is_loaded_predicts_the_same_and_can_go_on(fitted, tmp_path):
+    fitted.save(tmp_path / "model.safetensors")
+    loaded = FocusedAnchorsClassifier.load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(loaded.predict_proba(TABLE), fitted.predict_proba(TABLE))
+    np.testing.assert_array_equal(loaded.predict(TABLE), fitted.predict(TABLE))
+    assert loaded.get_params() == fitted.get_params()
+    assert loaded.feature_names_in_.tolist() == fitted.feature_names_in_.tolist()
+    assert loaded.partial_fit(TABLE, NAMES).score(TABLE, NAMES) > 0.8
+    assert [path.name for path in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_other_labels_and_losses_are_saved_too(tmp_path):
+    features, labels = rows(200, classes=3)
+    options = {"settings": {"learning_rate": np.float64(0.2)}, "epochs": 3, "random_state": 0}
+    fitted = ImbalancedMLPClassifier("CE", **options).fit(features, labels)
+    fitted.save(tmp_path / "model")
+    loaded = ImbalancedMLPClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict(features), fitted.predict(features))
+    assert loaded.classes_.dtype == fitted.classes_.dtype
+    assert not hasattr(loaded, "feature_names_in_")
+    with pytest.raises(ValueError, match="holds a ImbalancedMLPClassifier"):
+        FocusedAnchorsClassifier.load(tmp_path / "model")
+
+
+def test_a_file_cut_short_or_of_another_kind_is_refused(fitted, tmp_path):
+    path = tmp_path / "model"
+    fitted.save(path)
+    whole = path.read_bytes()
+    for size in (0, 7, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=r"model .* cut short .* save it again"):
+            FocusedAnchorsClassifier.load(path)
+    path.write_bytes(b"amount,kind\n1,cash\n")
+    with pytest.raises(ValueError, match="is no saved classifier"):
+        FocusedAnchorsClassifier.load(path)
+    with pytest.raises(FileNotFoundError):
+        FocusedAnchorsClassifier.load(tmp_path / "none")
+
+
+def test_a_save_that_fails_leaves_the_old_file(fitted, tmp_path, monkeypatch):
+    path = tmp_path / "model"
+    fitted.save(path)
+    before = path.read_bytes()
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+    with pytest.raises(OSError, match="full"):
+        fitted.save(path)
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("scaling", ["standard", "log", "quantile"])
+def test_an_exported_program_predicts_from_raw_rows(scaling, tmp_path):
+    options = {"epochs": 3, "random_state": 0, "members": 2, "scaling": scaling}
+    fitted = FocusedAnchorsClassifier(**options).fit(TABLE, NAMES)
+    program = fitted.export(tmp_path / "program")
+    assert (tmp_path / "program").read_bytes() == program
+    exported = jax.export.deserialize(bytearray(program))
+    assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
+    raw = codes(TABLE, fitted.encoding_).astype(np.float32)
+    raw = np.r_[raw, [[np.nan, np.nan, np.nan]]].astype(np.float32)
+    found = np.asarray(exported.call(raw))
+    np.testing.assert_allclose(found[:-1], fitted.predict_proba(TABLE), atol=1e-5)
+    assert np.isfinite(found).all()
+    assert np.asarray(exported.call(raw[:1])).shape == (1, 2)  # any number of rows

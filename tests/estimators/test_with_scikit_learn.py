@@ -1,0 +1,58 @@
+"""The classifiers inside scikit-learn's tools."""
+
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn import calibration, model_selection, pipeline, preprocessing
+from sklearn.base import clone
+
+from fal_jax.estimators import FocusedAnchorsClassifier, ImbalancedMLPClassifier
+from tests.estimators.tables import rows
+
+X, Y = rows()
+FAST = {"epochs": 10, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return FocusedAnchorsClassifier(**FAST).fit(X, Y)
+
+
+def test_in_a_pipeline_and_a_grid_search():
+    steps = pipeline.make_pipeline(
+        preprocessing.MinMaxScaler(), ImbalancedMLPClassifier("FL", **FAST)
+    )
+    grid = {"imbalancedmlpclassifier__settings": [{"learning_rate": 1e-9}, {"learning_rate": 0.3}]}
+    search = model_selection.GridSearchCV(steps, grid, cv=2, scoring="average_precision").fit(X, Y)
+    assert search.best_index_ == 1
+    assert search.best_score_ > 0.8
+
+
+def test_in_cross_validation_calibration_and_threshold_choice():
+    classifier = FocusedAnchorsClassifier(**FAST)
+    scores = model_selection.cross_validate(classifier, X, Y, cv=3, scoring="roc_auc")
+    assert scores["test_score"].min() > 0.9
+    tuned = model_selection.TunedThresholdClassifierCV(classifier, scoring="f1", cv=2).fit(X, Y)
+    assert 0 < tuned.best_threshold_ < 1
+    calibrated = calibration.CalibratedClassifierCV(classifier, cv=2).fit(X, Y)
+    assert calibrated.score(X, Y) > 0.9
+
+
+def test_copies_predict_the_same(fitted):
+    expected = fitted.predict_proba(X)
+    stream = io.BytesIO()
+    joblib.dump(fitted, stream)
+    stream.seek(0)
+    for copy in (pickle.loads(pickle.dumps(fitted)), joblib.load(stream), clone(fitted).fit(X, Y)):
+        np.testing.assert_array_equal(copy.predict_proba(X), expected)
+
+
+def test_the_embedding_has_names_and_becomes_a_frame(fitted):
+    names = [f"focusedanchorsclassifier{place}" for place in range(8)]
+    assert fitted.get_feature_names_out().tolist() == names
+    frame = clone(fitted).set_output(transform="pandas").fit(X, Y).transform(X)
+    assert frame.columns.tolist() == names
+    np.testing.assert_array_equal(frame.to_numpy(), fitted.transform(X))
