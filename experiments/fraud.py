@@ -77,6 +77,8 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
         raise SystemExit(
             f"--protocol block-holdout is for SatImage, whose rows overlap, not {name}."
         )
+    if options.budget == "paper" and (others := set(options.methods) - set(STUDY)):
+        raise SystemExit(f"--budget paper has no settings for {', '.join(sorted(others))}.")
     environment = records.environment()  # at the start: the tree may change while this runs
     table = data.load_table(
         name, data_dir=options.data_dir, file=options.file, allow_partial=options.allow_partial

@@ -60,11 +60,19 @@ def paper_grid(method: Searched) -> dict[str, np.ndarray]:
     Returns:
       By name `[num_trials]`, float64: every combination.
 
+    Raises:
+      ValueError: the method searches what the grid does not have.
+
     Example:
       >>> from fal_jax.estimators import METHODS
       >>> paper_grid(METHODS["CE"])
       {'learning_rate': array([0.03, 0.1 , 0.3 , 1.  ])}
     """
+    if unknown := [name for name in method.search if name not in _PAPER_GRID]:
+        raise ValueError(
+            f"the paper's grid has no {', '.join(unknown)}: it is for the methods of the paper; "
+            "draw_settings is for all."
+        )
     values = [_PAPER_GRID[name] for name in method.search]
     columns = np.array(list(itertools.product(*values))).T
     return dict(zip(method.search, columns, strict=True))

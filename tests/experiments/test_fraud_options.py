@@ -146,13 +146,18 @@ def test_help_shows_examples_and_every_option(capsys):
         assert f"--{option.replace('_', '-')} " in printed
     unwrapped = "".join(printed.split())  # lines may end at a hyphen
     for name in (*data.TABLES, *fraud.ALL):
-        assert name in unwrapped
+        assert "".join(name.split()) in unwrapped
+
+
+def test_the_papers_budget_is_for_the_papers_methods():
+    with pytest.raises(SystemExit, match="--budget paper has no settings for LA, VS"):
+        call("--budget", "paper", "--methods", "CE", "VS", "LA")
 
 
 def test_without_options_all_methods_run_on_satimage():
     options = fraud.parse([])
     assert options.dataset == ["SatImage"]
-    assert options.methods == list(fraud.ALL)
+    assert options.methods == list(fraud.STUDY)
     assert (options.protocol, options.budget) == ("holdout", "equal")
     shared = runs.Protocol()
     assert (options.epochs, options.trials) == (shared.epochs, shared.trials)

@@ -129,9 +129,12 @@ def test_the_papers_budget_has_its_grid_in_place_of_ranges():
     assert ranges["anchor_spread"] == [4.0]
 
 
-@pytest.mark.parametrize("method", recording.ALL.values(), ids=recording.ALL)
-@pytest.mark.parametrize("protocol", [PROTOCOL, PAPER], ids=["equal", "paper"])
-def test_what_was_tuned_is_json_for_every_method(method, protocol):
+@pytest.mark.parametrize(
+    ("protocol", "name"),
+    [(PROTOCOL, name) for name in recording.ALL] + [(PAPER, name) for name in recording.STUDY],
+)
+def test_what_was_tuned_is_json_for_every_method(protocol, name):
+    method = recording.ALL[name]
     found = recording.searched(method, protocol)
     again = json.loads(json.dumps(found, allow_nan=False))
     assert again["ranges"].keys() == method.search.keys()

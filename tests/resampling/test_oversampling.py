@@ -34,8 +34,8 @@ def replay(key, labels, sampling, segments):
         foreign = np.asarray(joined.foreign)[bases, columns]
         queues["randint"].append(bases * k + columns)
         # Towards foreign neighbours the step is u h; any u and h of this product do.
-        queues["uniform"].append(np.where(foreign, np.sqrt(steps), steps))
-        queues["halves"].append(np.sqrt(steps[foreign]))
+        queues["uniform"].append(np.where(foreign, np.sqrt(2 * steps), steps))
+        queues["halves"].append(np.sqrt(2 * steps[foreign]) / 2)
     return Replay(**queues)
 
 
