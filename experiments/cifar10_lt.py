@@ -31,7 +31,7 @@ from rich.console import Console
 from experiments import command, image_records, image_runs, image_study
 from experiments.image_recipes import NETWORKS, RECIPES, Recipe
 from fal_jax import data
-from fal_jax.estimators import IMAGE_METHODS
+from fal_jax.estimators import IMAGE_FAMILY, IMAGE_METHODS
 
 
 def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
@@ -60,8 +60,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="where tfds prepared it (default: tfds in FAL_JAX_DATA, or tfds's own)")  # fmt: skip
     add("--factor", type=float, nargs="+", default=[10.0, 100.0], help="default: 10 100")
     add("--kind", choices=("exponential", "step"), default="exponential", help="of the tail")
-    add("--methods", nargs="+", choices=IMAGE_METHODS, default=list(IMAGE_METHODS),
-        metavar="METHOD", help=f"of: {', '.join(IMAGE_METHODS)} (default: all)")  # fmt: skip
+    add("--methods", nargs="+", choices=image_runs.METHODS, default=list(IMAGE_METHODS),
+        metavar="METHOD", help=f"default: {', '.join(IMAGE_METHODS)}; also of the family: "
+        f"{', '.join(IMAGE_FAMILY)}")  # fmt: skip
     add("--seeds", type=positive, default=3, help="runs a method (default: 3)")
     add("--network", choices=NETWORKS, default="resnet32", help="default: resnet32")
     add("--recipe", choices=RECIPES, default="cui", help="default: cui")

@@ -12,8 +12,11 @@ import numpy as np
 from experiments.image_recipes import Recipe, network
 from fal_jax import anchors, data, training
 from fal_jax.data import Images
-from fal_jax.estimators import IMAGE_METHODS
+from fal_jax.estimators import IMAGE_FAMILY, IMAGE_METHODS
 from fal_jax.training import TrainState
+
+METHODS = {**IMAGE_METHODS, **IMAGE_FAMILY}
+"""All that an image study can run, by name."""
 
 Report = dict[str, Any]
 Kind = Literal["exponential", "step"]
@@ -91,7 +94,7 @@ def programs(method: str, setup_key: tuple, mesh: Any) -> training.Minibatches:
     """The compiled programs of a method, shared by all its runs."""
     recipe, name, num_classes, channels, dtype = setup_key
     make = network(name, num_classes, channels, jnp.dtype(dtype))
-    row = dataclasses.replace(IMAGE_METHODS[method], optimizer=recipe.optimizer)
+    row = dataclasses.replace(METHODS[method], optimizer=recipe.optimizer)
     return training.minibatches(
         lambda settings: row.join(lambda head: training.split_batch(make(head), mesh), settings),
         recipe.transform,
@@ -113,7 +116,7 @@ def train(
     """Trains one network.
 
     Args:
-      method: one of `IMAGE_METHODS`.
+      method: one of `METHODS`.
       settings: what replaces the method's own.
       task: what to train and score on.
       setup: shared by all runs.
@@ -131,7 +134,7 @@ def train(
     size, rows = recipe.batch_size, len(task.train)
     ends = [rows * epoch // size for epoch in range(1, epochs + 1)]
     drawn = data.stream_batches(rows, batch_size=size, num_steps=ends[-1], seed=task.seed)
-    settings = {**IMAGE_METHODS[method].fixed, **settings}
+    settings = {**METHODS[method].fixed, **settings}
     if "every" in settings:  # warns of too few updates
         anchors.num_anchor_updates(ends[-1], int(settings["every"]))
     known = settings | {"num_steps": ends[-1], "class_counts": task.class_counts}

@@ -22,7 +22,7 @@ from rich.text import Text
 from experiments import image_logs, image_records, image_runs, records
 from experiments.image_records import Record
 from experiments.image_runs import Setup
-from fal_jax.estimators import IMAGE_METHODS, draw_settings
+from fal_jax.estimators import draw_settings
 
 _VALIDATION = 0.2  # of the training images, to tune by
 
@@ -96,7 +96,7 @@ def tune(
     """
     if options.tune == 1:
         return {"trials": [], "chosen": {}}
-    row = IMAGE_METHODS[method]
+    row = image_runs.METHODS[method]
     drawn = draw_settings(row, options.tune - 1, seed=task.seed)
     own = {name: row.fixed[name] for name in row.search}
     part = image_runs.held_out(task, setup.images.labels, _VALIDATION)

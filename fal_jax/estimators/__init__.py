@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fal_jax.estimators.baselines import BASELINES as BASELINES
 from fal_jax.estimators.baselines import Baseline as Baseline
 from fal_jax.estimators.family import FAMILY as FAMILY
+from fal_jax.estimators.image_methods import IMAGE_FAMILY as IMAGE_FAMILY
 from fal_jax.estimators.image_methods import IMAGE_METHODS as IMAGE_METHODS
 from fal_jax.estimators.methods import METHODS as METHODS
 from fal_jax.estimators.methods import Method as Method

@@ -6,6 +6,7 @@ What a row fixes are its settings without tuning; what it searches replaces them
 import dataclasses
 from collections.abc import Mapping
 
+from fal_jax.estimators.family import FAMILY
 from fal_jax.estimators.methods import METHODS, Method
 from fal_jax.estimators.search import Range
 
@@ -61,3 +62,22 @@ IMAGE_METHODS: Mapping[str, Method] = {
 
 Focal loss is that of the softmax, where Cui et al. (CVPR 2019) take one sigmoid a class.
 """
+
+
+def _of_family(method: Method) -> Method:
+    """A method of the family, without tuning in the middle of its ranges."""
+    search = dict(method.search) | {"learning_rate": _RANGES["learning_rate"]}
+    own = {name: _middle(limits) for name, limits in search.items()}
+    fixed = {**method.fixed, **own, "learning_rate": _DEFAULTS["learning_rate"]}
+    return dataclasses.replace(method, search=search, fixed=fixed)
+
+
+def _middle(limits: Range) -> float:
+    low, high, log = limits
+    return (low * high) ** 0.5 if log else (low + high) / 2
+
+
+IMAGE_FAMILY: Mapping[str, Method] = {
+    name: _of_family(method) for name, method in FAMILY.items() if name != "AUCM"
+}
+"""The other losses by name, for images. AUCM is left out: its step is an optimiser of its own."""

@@ -6,9 +6,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
-from fal_jax import losses
-from fal_jax.estimators import FAMILY, METHODS, _family_losses, draw_settings, family, methods
+from fal_jax import losses, models
+from fal_jax.estimators import (
+    FAMILY,
+    IMAGE_FAMILY,
+    METHODS,
+    _family_losses,
+    draw_settings,
+    family,
+    methods,
+)
 from fal_jax.losses import class_log_prior
 from fal_jax.training import Batch
 from tests import reference_family as reference
@@ -101,6 +110,25 @@ def test_deferred_weights_come_late(name):
         for step in (0, 7, 8, 9)
     ]
     assert values[0] == values[1] != values[2] == values[3]
+
+
+@pytest.mark.parametrize("name", IMAGE_FAMILY)
+def test_a_method_for_images_joins_any_network_and_sets_all_that_its_loss_takes(name):
+    method = IMAGE_FAMILY[name]
+    assert set(method.search) <= set(method.fixed)
+    settings = {"num_steps": jnp.float32(10), "class_counts": jnp.linspace(500, 5, 10)}
+
+    def network(head):
+        body = models.from_nnx(lambda rngs: nnx.Linear(6, 8, rngs=rngs))
+        return models.classifier(body, head(10, 8))
+
+    def step(key, inputs, labels):  # traced alone, which takes no time to compile
+        _, trainer = method.join(network, settings)
+        batch = Batch(inputs, labels, jnp.ones(4, bool))
+        return trainer.update(trainer.init(key), batch)[1]
+
+    key, inputs = jax.random.key(0), jnp.ones((4, 6))
+    assert jax.eval_shape(step, key, inputs, jnp.arange(4)).shape == ()
 
 
 def test_every_public_loss_has_a_method():
