@@ -87,7 +87,9 @@ def sample_rows(
     """
     of_class, of_row = jax.random.split(key)
     logits = jnp.asarray(exponent, jnp.float32) * jnp.log(rows.counts.astype(jnp.float32))
-    classes = jax.random.categorical(of_class, logits, shape=(batch_size,))
+    # Not by Gumbel numbers, which would be one an example and class.
+    shares = jax.nn.softmax(logits)
+    classes = jax.random.choice(of_class, len(shares), (batch_size,), p=shares)
     draws = jax.random.bits(of_row, (batch_size,))
     within = (draws % rows.counts[classes].astype(jnp.uint32)).astype(jnp.int32)
     return rows.rows[rows.starts[classes] + within]

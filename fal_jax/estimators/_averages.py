@@ -17,7 +17,8 @@ def weighted_by_row(model: Model, loss: training.Loss) -> tuple[Model, training.
     """Model and loss for inputs whose last column is the weight of the row.
 
     The loss of a batch is the mean of weight times loss, with the loss of each example that of a
-    batch of it alone; noise that a loss draws for a batch is then the same for all examples.
+    batch of it alone: Eq. 8 of FAL so is a plain mean, without its balance of classes. Noise that
+    a loss draws for a batch is then the same for all examples.
     """
 
     def apply(params: Params, stats: models.Stats, inputs: jax.Array, **options):

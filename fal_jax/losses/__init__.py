@@ -46,7 +46,8 @@ keyword-only and may be traced arrays; a traced value out of its range is not ca
 nothing. `where` marks valid examples: the others may hold anything and cost nothing, so that
 `where=labels != 255` ignores a label. A loss of one value an example is multiplied by example
 weights, if any, and averaged by the caller; `fal_loss` and `lgm_loss`, statistics of the batch, are
-one value. All arithmetic is in log-space and in `promote_types(dtype, float32)`.
+one value and take no weights of examples. All arithmetic is in log-space and in
+`promote_types(dtype, float32)`.
 
 >>> import jax, jax.numpy as jnp
 >>> logits, labels = jnp.array([[2.0, 0.0], [1.0, 0.0]]), jnp.array([0, 1])

@@ -193,8 +193,8 @@ def prototype_diversity(prototypes: ArrayLike) -> jax.Array:
     prototypes = _checks.floating("prototypes", prototypes)
     _features_and_prototypes(prototypes, prototypes)
     points = prototypes.reshape(-1, prototypes.shape[-1])
-    first, second = jnp.triu_indices(len(points), k=1)
-    return jnp.var(jnp.sum((points[first] - points[second]) ** 2, axis=-1))
+    squared = squared_distances(points, points)  # each pair twice, which changes no variance
+    return jnp.var(squared, where=~jnp.eye(len(points), dtype=bool))
 
 
 def _features_and_prototypes(

@@ -116,7 +116,8 @@ def influence_balanced_weights(
       TypeError: if logits or feature_norms are not floating, or labels not integer.
 
     References:
-      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021, Eq. 8.
+      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021, Eq. 8;
+      its implementation lets gradients through the weights.
 
     Example:
       >>> influence_balanced_weights([[0.0, 0.0]], [1], [4.0], strength=1.0).round(4)

@@ -33,7 +33,12 @@ def switched(before: Tree, after: Tree, *, at: ArrayLike) -> Callable[[ArrayLike
       >>> alpha(99), alpha(100)
       (Array([1., 1.], dtype=float32), Array([0.5, 1.5], dtype=float32))
     """
-    return ramped(before, after, start=at, stop=at)
+
+    def schedule(step: ArrayLike) -> Tree:
+        is_after = jnp.asarray(step) >= jnp.asarray(at)
+        return jax.tree.map(lambda early, late: jnp.where(is_after, late, early), before, after)
+
+    return schedule
 
 
 def ramped(

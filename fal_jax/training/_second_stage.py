@@ -37,7 +37,7 @@ def fresh_head(key: jax.Array, params: Params, head: Head) -> Params:
 def head_only(optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
     """An optimiser that moves the head alone.
 
-    Batch norm statistics are no parameters: run the network with `train=False` to keep them.
+    Batch norm statistics are no parameters: `trainer(..., train=False)` keeps them.
 
     Args:
       optimizer: what moves the head.
@@ -74,7 +74,7 @@ def tau_normalised(head: Params, *, tau: ArrayLike = 1.0) -> dict[str, jax.Array
       ValueError: head is not that of a linear head.
 
     References:
-      Kang et al., ICLR 2020, Eq. 2.
+      Kang et al., ICLR 2020, Sec. 4.2.
 
     Example:
       >>> tau_normalised({"kernel": jnp.array([[3.0], [4.0]]), "bias": jnp.ones(1)})["kernel"].T
@@ -102,7 +102,7 @@ def scaled_head(head: Params, scales: ArrayLike) -> dict[str, jax.Array]:
       ValueError: head is not that of a linear head, or scales is not one number a class.
 
     References:
-      Kang et al., ICLR 2020, Eq. 4; the bias is scaled too, as in its implementation.
+      Kang et al., ICLR 2020, Sec. 4.2; the bias is scaled too, as in its implementation.
 
     Example:
       >>> head = {"kernel": jnp.ones((1, 2)), "bias": jnp.ones(2)}

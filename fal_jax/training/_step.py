@@ -71,6 +71,8 @@ def trainer(
     loss: Loss,
     optimizer: optax.GradientTransformation,
     rule: AnchorRule | None = None,
+    *,
+    train: bool = True,
 ) -> Trainer:
     """Joins a model, a loss, an optimiser and, for FAML, an anchor rule into a training step.
 
@@ -82,6 +84,7 @@ def trainer(
       loss: `loss(outputs, head, batch) -> scalar`.
       optimizer: an optax transformation; its hyper-parameters may be traced.
       rule: moves the anchors, which then start where the head's do and are no parameters.
+      train: False runs the network as at inference, so that statistics of batch norm stay.
 
     Returns:
       A `Trainer`.
@@ -111,7 +114,7 @@ def trainer(
     def update(state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
         def objective(params: Params):
             params = model_params(state._replace(params=params))
-            outputs, stats = model.apply(params, state.stats, batch.inputs, train=True)
+            outputs, stats = model.apply(params, state.stats, batch.inputs, train=train)
             value = loss(outputs, params["head"], batch._replace(step=state.step))
             return value, (outputs.features, stats)
 

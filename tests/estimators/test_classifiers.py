@@ -117,8 +117,17 @@ def test_weights_of_classes_move_the_decision_and_those_of_rows_what_counts():
     assert average_precision_score(Y, weighted.decision_function(X)) > 0.85
 
 
+RANKING = {name for name, method in FAMILY.items() if method.ranks}
+
+
+@pytest.mark.parametrize("name", sorted(RANKING))
+def test_a_loss_that_ranks_a_batch_takes_no_row_weights(name):
+    with pytest.raises(ValueError, match="ranks the rows of a batch: it takes no row weights"):
+        ImbalancedMLPClassifier(name, **FAST).fit(X, Y, sample_weight=np.linspace(1, 2, len(Y)))
+
+
 # Losses that draw noise for a batch draw the same for each of its rows where rows have weights.
-@pytest.mark.parametrize("name", sorted({*METHODS, *FAMILY} - {"GCL", "EQL"}))
+@pytest.mark.parametrize("name", sorted({*METHODS, *FAMILY} - RANKING - {"GCL", "EQL"}))
 def test_a_weighted_loss_is_the_mean_of_weight_times_loss(name):
     method = {**METHODS, **FAMILY}[name]
     settings = {**method.fixed, **middle_settings(method)}

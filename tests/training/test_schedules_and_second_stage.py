@@ -61,6 +61,9 @@ def test_a_ramp_of_a_tree_is_exact_at_both_ends():
     for step, expected in ((4, ends[0]), (8, ends[1])):
         jax.tree.map(assert_array_equal, ramp(step), expected)
     assert_allclose(ramp(6)["a"][1], 0.55)
+    switch = training.switched(0, 1, at=2**24 + 1)
+    assert (switch(2**24), switch(2**24 + 1)) == (0, 1)
+    assert switch(0).dtype == jnp.int32
     with jax.numpy_rank_promotion("raise"):
         assert training.switched(0, 1, at=3)(jnp.arange(5)).tolist() == [0, 0, 0, 1, 1]
 
@@ -83,6 +86,19 @@ def test_only_the_head_moves(rng):
         assert all(jax.tree.leaves(same)) == (name != "head")
     kept = [leaf.size for leaf in jax.tree.leaves(state.opt_state)]
     assert sum(kept) == sum(leaf.size for leaf in jax.tree.leaves(params["head"]))
+
+
+def test_statistics_stay_where_the_network_runs_as_at_inference():
+    model = models.small_convnet(2)
+    loss = weighted(lambda _: WEIGHTS)
+    images, labels = jnp.ones((4, 32, 32, 3)), jnp.array([0, 1, 0, 1])
+    batch = training.Batch(images, labels, jnp.ones(4, bool))
+    for train in (True, False):
+        trainer = training.trainer(model, loss, training.head_only(optax.sgd(0.1)), train=train)
+        state = trainer.init(jax.random.key(0))
+        moved, _ = trainer.update(state, batch)
+        same = jax.tree.map(np.array_equal, state.stats, moved.stats)
+        assert all(jax.tree.leaves(same)) == (not train)
 
 
 def test_tau_divides_by_a_power_of_the_length_and_drops_the_bias(rng):
