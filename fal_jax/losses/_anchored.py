@@ -23,6 +23,7 @@ from fal_jax.losses._scores import (
     of_class,
     out_of_range_nan,
     squared_distances,
+    true,
     two_class_scores,
 )
 from fal_jax.losses._shards import total_classes
@@ -67,7 +68,7 @@ def class_mean_distance(
     if over not in ("present", "all"):
         raise ValueError(f'over must be "present" or "all", got {over!r}.')
     distances, labels, where = checked_batch(distances, labels, where)
-    own = _own(distances, labels)
+    own = true(distances, labels)
     return mean_of_class_means(own, labels, distances.shape[-1], where, axis_name, over=over)
 
 
@@ -115,7 +116,7 @@ def fal_loss(
     """
     distances, labels, where = checked_batch(distances, labels, where)
     log_odds = true_class_log_odds(-distances, labels)
-    scores = log_odds, _own(distances, labels), labels, where
+    scores = log_odds, true(distances, labels), labels, where
     return _fal(scores, distances.shape[-1], margin, gamma, alpha, beta, axis_name)
 
 
@@ -177,7 +178,7 @@ def fal_loss_from_features(
         log_odds, own = two_class_scores(features, labels, anchors)
     else:
         distances = squared_distances(features, anchors)
-        log_odds, own = true_class_log_odds(-distances, labels), _own(distances, labels)
+        log_odds, own = true_class_log_odds(-distances, labels), true(distances, labels)
     scores = log_odds, own, labels, valid
     return _fal(scores, len(anchors), margin, gamma, alpha, beta, axis_name, class_axis_name)
 
@@ -208,12 +209,6 @@ def _fal(
     )
     beta = _checks.number("beta", beta, own.dtype)
     return batch_mean(focal, where, axis_name) + beta * pull
-
-
-def _own(distances: jax.Array, labels: jax.Array) -> jax.Array:
-    """The distance of each example to its own anchor, `[...]`."""
-    is_true = jax.nn.one_hot(labels, distances.shape[-1], dtype=bool)
-    return jnp.sum(distances, axis=-1, where=is_true)
 
 
 def _streamed(
