@@ -39,7 +39,7 @@ def jax_expanded(features: np.ndarray, labels: np.ndarray, anchors: np.ndarray) 
 
 def torch_cdist(features: np.ndarray, labels: np.ndarray, anchors: np.ndarray) -> Run:
     """`torch.cdist`, squared, and cross-entropy."""
-    import torch
+    import torch  # pyrefly: ignore[missing-import]
 
     return _by_torch(lambda f, phi: torch.cdist(f, phi) ** 2, features, labels, anchors)
 
@@ -91,7 +91,7 @@ def _by_jax(loss: Callable, features: np.ndarray, labels: np.ndarray, anchors: n
 def _by_torch(
     distances: Callable, features: np.ndarray, labels: np.ndarray, anchors: np.ndarray
 ) -> Run:
-    import torch
+    import torch  # pyrefly: ignore[missing-import]
 
     f, phi = (torch.from_numpy(array).requires_grad_() for array in (features, anchors))
     targets = torch.from_numpy(labels).long()
