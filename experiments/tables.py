@@ -176,6 +176,10 @@ _TIMED = {
         "state",
         {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
     ),
+    "benchmark_resnet": (
+        "network",
+        {"images_per_second": "images/s", "over_torch": "times PyTorch's speed"},
+    ),
     "benchmark_distance_softmax": (
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},

@@ -34,17 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     sizes = options.batch_size, options.depth, options.steps
     rounds: list[dict[str, Any]] = []
     for number in range(options.rounds):
-        speeds = {
-            "resnet": command.in_a_new_process(measure, "resnet", *sizes),
+        found = {
+            f"ResNet-{options.depth}": command.in_a_new_process(measure, "resnet", *sizes),
             "small_convnet": command.in_a_new_process(measure, "small_convnet", *sizes),
-            "torch": command.in_a_new_process(measure_torch, *sizes),
+            f"ResNet-{options.depth} in PyTorch": command.in_a_new_process(measure_torch, *sizes),
         }
-        ratio = speeds["resnet"]["images_per_second"] / speeds["torch"]["images_per_second"]
-        rounds.append({"round": number, "speeds": speeds, "resnet_over_torch": ratio})
-        told = ", ".join(f"{name} {s['images_per_second']:.0f}" for name, s in speeds.items())
-        console.print(f"images/s: {told}; resnet is {ratio:.2f} times as fast as torch")
-    median = statistics.median(found["resnet_over_torch"] for found in rounds)
-    console.print(f"Median: {median:.2f} times as fast")
+        *_, torch = found.values()
+        for name, speed in found.items():
+            ratio = round(speed["images_per_second"] / torch["images_per_second"], 2)
+            rounds.append({"round": number, "network": name, **speed, "over_torch": ratio})
+            console.print(f"{name}: {speed['images_per_second']:.0f} images/s, {ratio} of PyTorch")
     record = {
         "experiment": "benchmark_resnet",
         "batch_size": options.batch_size,
@@ -143,7 +142,8 @@ def timed(train: Callable[[], float], batch_size: int, steps: int) -> dict[str, 
         started = time.perf_counter()
         loss = train()
         seconds.append(time.perf_counter() - started)
-    return {"images_per_second": batch_size / statistics.median(seconds), "loss": loss}
+    speed = round(batch_size / statistics.median(seconds), 1)
+    return {"images_per_second": speed, "loss": round(loss, 4)}
 
 
 if __name__ == "__main__":

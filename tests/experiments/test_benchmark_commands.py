@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import distance_softmax, folds, loading, rows, sweep
+from experiments.benchmarks import distance_softmax, folds, loading, resnet, rows, sweep
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -73,6 +73,21 @@ def test_distance_softmax(tmp_path, monkeypatch):
     assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
     assert all(found["seconds"] > 0 for found in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 2 + len(record["rounds"])
+
+
+def test_resnet(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed, see the extra benchmarks")
+    record = call(
+        resnet, "--rounds", 1, "--steps", 1, "--batch-size", 8, "--depth", 8, "--out", tmp_path
+    )
+    ours, small, torch = record["rounds"]
+    assert [f["network"] for f in (ours, torch)] == ["ResNet-8", "ResNet-8 in PyTorch"]
+    assert torch["over_torch"] == 1
+    assert ours["over_torch"] == pytest.approx(
+        ours["images_per_second"] / torch["images_per_second"], abs=0.006
+    )
+    assert small["devices"] == ours["devices"]
+    assert len(tables.timings(record).splitlines()) == 5
 
 
 def test_medians_are_told_with_their_range_where_rounds_differ():
