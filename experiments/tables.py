@@ -176,6 +176,10 @@ _TIMED = {
         "state",
         {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
     ),
+    "benchmark_imports": (
+        "module",
+        {"base_seconds": "seconds of jax, optax and chex", "added_seconds": "seconds added"},
+    ),
     "benchmark_distance_softmax": (
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},
@@ -215,6 +219,7 @@ _NOTES = {
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
     "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
     "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
+    "benchmark_imports": f"What a package adds to `import jax, optax, chex`. {_ROUNDS}",
     "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
