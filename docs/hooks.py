@@ -4,7 +4,9 @@ MkDocs calls the functions `on_...` while it builds; `mkdocs.yml` names this fil
 elsewhere in the repository is shown, not copied, and links between such pages are followed.
 """
 
+import base64
 import functools
+import json
 import os
 import pathlib
 import re
@@ -19,6 +21,7 @@ from mkdocs.structure.pages import Page
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "experiments" / "results"
 _LINK = re.compile(r"\]\(([^()#:\s]+)((?:#[^()\s]*)?)\)")
+_REMOTE_PICTURE = re.compile(r"!\[([^\]]*)\]\(https?:[^)]*\)")
 _REFERENCES = re.compile(r"^References:\n((?:  .*\n?)+)", re.MULTILINE)
 
 
@@ -34,7 +37,7 @@ def on_config(config: MkDocsConfig) -> None:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the pages that are generated, and those that lie outside docs/."""
-    made = {"api/index.md": api_index(), "equations.md": equations(), "notebooks.md": gallery()}
+    made = {"api/index.md": api_index(), "equations.md": equations(), **gallery()}
     for name in packages():
         made[f"api/{name}.md"] = api(name)
         if _runs(name):
@@ -178,18 +181,29 @@ def equations() -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def gallery() -> str:
-    """The notebooks: of each its title and first words, from the Python source beside it."""
+def gallery() -> dict[str, str | bytes]:
+    """The page of the notebooks: of each its title, first words and first picture; the pictures."""
     parts = ["# Notebooks", "Each runs as it is in Colab, and at small size in the tests."]
-    for path in sorted(ROOT.glob("colab/*.py")):
-        title, text = heading(path.read_text(encoding="utf-8"))
-        parts += [f"## [{title or path.stem}](notebooks/{path.with_suffix('.ipynb').name})", text]
-    return "\n\n".join(parts) + "\n"
+    pictures = {}
+    paths = ROOT.glob("colab/*.ipynb")
+    for path in sorted(paths, key=lambda path: (path.stem != "tour", path.name)):  # the tour first
+        title, text, picture = opening(json.loads(path.read_text(encoding="utf-8")))
+        parts += [f"## [{title}](notebooks/{path.name})", text]
+        if picture is not None:
+            pictures[f"notebooks/{path.stem}.png"] = picture
+            parts.append(f"![The first picture of {title}](notebooks/{path.stem}.png)")
+    return {"notebooks.md": "\n\n".join(parts) + "\n", **pictures}
 
 
-def heading(source: str) -> tuple[str, str]:
-    """The first heading of a notebook's Python source, and the paragraph below it."""
-    match = re.search(r"^# # (.+)\n(?:#\n)*((?:# [^#%\s].*\n)*)", source, re.MULTILINE)
-    if match is None:
-        return "", ""
-    return match[1], re.sub(r"^# ", "", match[2], flags=re.MULTILINE).strip()
+def opening(notebook: dict) -> tuple[str, str, bytes | None]:
+    """The title of a notebook, the text below it, and the first picture among the outputs.
+
+    Pictures that the text loads from elsewhere, as badges, become their words.
+    """
+    texts = ["".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown"]
+    first = next(text for text in texts if text.startswith("# "))
+    title, _, text = _REMOTE_PICTURE.sub(r"\1", first).removeprefix("# ").partition("\n")
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    found = (output.get("data", {}).get("image/png") for output in outputs)
+    encoded = next(filter(None, found), None)
+    return title, text.strip(), None if encoded is None else base64.b64decode("".join(encoded))

@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import optax
 
-from experiments import figures, front_page
+from experiments import front_page
 from fal_jax import losses, models
 
 mpl.use("Agg")
@@ -89,7 +89,8 @@ def draw(path: pathlib.Path, *, num_steps: int = 800) -> None:
     right.legend(loc="best", frameon=False)
     for panel in (left, right):
         panel.set(xticks=[], yticks=[])
-    figures.save(figure, path)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
 
 
 def _scatter(panel: Axes, points: np.ndarray, labels: np.ndarray) -> None:

@@ -1,6 +1,7 @@
 """The documentation builds without a warning, has every public name, and works in a browser."""
 
 import ast
+import base64
 import functools
 import http.server
 import importlib.util
@@ -84,12 +85,18 @@ def test_the_page_of_equations_names_functions_twins_and_tests_that_exist(site):
             assert function in {node.name for node in tree.body if hasattr(node, "name")}, test
 
 
-def test_a_notebook_is_shown_by_its_title_and_first_words():
-    source = (
-        "# ---\n# jupytext\n# ---\n\n# %% [markdown]\n# # A tour\n#\n# Losses,\n# drawn.\n#\n# x"
-    )
-    assert hooks().heading(source) == ("A tour", "Losses,\ndrawn.")
-    assert hooks().heading("import jax\n") == ("", "")
+def test_a_notebook_is_shown_by_its_title_first_words_and_first_picture():
+    cells = [
+        {"cell_type": "markdown", "source": ["[badge](x)"]},
+        {
+            "cell_type": "markdown",
+            "source": ["# A tour\n", "\n", "[![Run](https://x/y.svg)](https://x)\n"],
+        },
+        {"cell_type": "code", "source": [], "outputs": [{"text": ["x"]}]},
+    ]
+    assert hooks().opening({"cells": cells}) == ("A tour", "[Run](https://x)", None)
+    cells[-1]["outputs"].append({"data": {"image/png": base64.b64encode(b"picture").decode()}})
+    assert hooks().opening({"cells": cells}) == ("A tour", "[Run](https://x)", b"picture")
 
 
 def test_names_in_docstrings_become_links_and_examples_code():
