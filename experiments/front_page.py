@@ -1,4 +1,4 @@
-"""The README's table: all methods on whole data sets, by the holdout with equal budgets."""
+"""Tables of the front page and the study: methods on whole data sets, by the holdout."""
 
 import pathlib
 import re
@@ -6,23 +6,33 @@ import re
 from experiments import statistics, study, tables
 from experiments.study import Group, Record
 
-README = pathlib.Path(__file__).parents[1] / "README.md"
+ROOT = pathlib.Path(__file__).parents[1]
+PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
+IN_BRIEF = ("CE", "CE x8", "FL", "FAL", "FAML", "FAL-light", "FAL-light x8", "XGBoost")
 _METRICS = {"average_precision": "AP", "f1": "F1", "balanced_accuracy": "BA"}
-_MARK = re.compile(r"<!-- study -->.*?<!-- end -->", re.DOTALL)
+_MARK = re.compile(r"(<!-- study(: in brief)? -->).*?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, folder: pathlib.Path = tables.RESULTS) -> str:
-    """A text with what is between its marks, `<!-- study -->` and `<!-- end -->`, made anew."""
+    """A text with its tables made anew: between `<!-- study -->` and `<!-- end -->` all methods.
+
+    With `<!-- study: in brief -->` those of `IN_BRIEF`.
+    """
     records = study.whole(study.group(study.read(folder), "holdout", "equal"))
-    return _MARK.sub(lambda _: f"<!-- study -->\n\n{table(records)}\n\n<!-- end -->", text)
+
+    def fill(match: re.Match[str]) -> str:
+        names = [name for name in study.methods(records) if not match[2] or name in IN_BRIEF]
+        return f"{match[1]}\n\n{table(records, names)}\n\n<!-- end -->"
+
+    return _MARK.sub(fill, text)
 
 
-def table(records: Group) -> str:
+def table(records: Group, names: list[str]) -> str:
     """Means by data set and metric; ▲ and ▼ where a method is ahead of CE, or behind."""
     header = [f"{dataset} {name}" for dataset in records for name in _METRICS.values()]
     rows = [
         [name, *(_cell(record, name, metric) for record in records.values() for metric in _METRICS)]
-        for name in study.methods(records)
+        for name in names
     ]
     return tables.markdown(["method", *header], rows)
 

@@ -2,7 +2,7 @@
 
 Our Tables 1 to 3 beside the paper's, who beats whom, and what of the paper's claims holds, made
 of the records in the folder, with the figures that it shows, a page of all differences and the
-README's table.
+tables of README.md and docs/study.md.
 """
 
 import pathlib
@@ -66,8 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     path = folder / "fraud.md"
     records.write(path, page(found).encode())
     if folder == tables.RESULTS:
-        front = front_page.filled(front_page.README.read_text())
-        records.write(front_page.README, front.encode())
+        for document in front_page.PAGES:
+            records.write(document, front_page.filled(document.read_text()).encode())
     return path
 
 

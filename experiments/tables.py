@@ -180,6 +180,10 @@ _TIMED = {
         "network",
         {"images_per_second": "images/s", "over_torch": "times PyTorch's speed"},
     ),
+    "benchmark_imports": (
+        "module",
+        {"base_seconds": "seconds of jax, optax and chex", "added_seconds": "seconds added"},
+    ),
     "benchmark_distance_softmax": (
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},
@@ -219,6 +223,7 @@ _NOTES = {
     "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
     "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
     "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
+    "benchmark_imports": f"What a package adds to `import jax, optax, chex`. {_ROUNDS}",
     "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }

@@ -68,7 +68,8 @@ def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Ar
     """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
     if isinstance(value, np.ndarray) and value.dtype in (np.int64, np.uint64, np.uint32):
         # Without x64 they would wrap around, perhaps into the classes.
-        value = np.where(value == value.astype(np.int32), value, -1).astype(np.int32)
+        narrow = value.astype(np.int32)
+        value = np.where(value == narrow, narrow, np.int32(-1))
     array = jnp.asarray(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")

@@ -1,5 +1,6 @@
-"""What is public: the functions that a subpackage's `__init__` re-exports."""
+"""What is public: the names that a subpackage's `__init__` hands out."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -26,6 +27,18 @@ def public_functions(subpackage):
         and not inspect.isclass(value)
         and getattr(value, "__module__", "").startswith("fal_jax")
     }
+
+
+def public_names(subpackage):
+    """All public names of one subpackage: what its `__init__` imports from the package, sorted."""
+    tree = ast.parse((ROOT / subpackage / "__init__.py").read_text())
+    return sorted(
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fal_jax.")
+        for alias in node.names
+        if alias.asname
+    )
 
 
 def sources():

@@ -62,10 +62,18 @@ def test_imports_of_other_packages_stay_where_they_belong(path):
     assert not {name.split(".")[0] for name in top} & HEAVY or path.name in LAZY
 
 
-def test_the_losses_load_no_network_library():
-    heavy = sorted(HEAVY | {"flax", "optax"})
-    code = f"import sys, fal_jax.losses; print([m for m in {heavy} if m in sys.modules])"
+def test_what_is_slow_to_import_is_loaded_where_it_is_needed():
+    """The leaves load no network library, and no package one that its functions may not need."""
+    code = f"""
+import sys, importlib
+for name in {[*sorted(LEAVES), "calibration", "models", "training", "estimators"]}:
+    importlib.import_module("fal_jax." + name)
+    print(name, *sorted({HEAVY | {"flax", "optax", "orbax"}} & sys.modules.keys()))
+"""
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
     )
-    assert run.stdout.strip() == "[]"
+    loaded = {line.split()[0]: set(line.split()[1:]) for line in run.stdout.splitlines()}
+    assert not any(loaded[name] for name in (*LEAVES, "calibration"))
+    assert "flax" in loaded["models"]
+    assert not any(names & HEAVY for names in loaded.values())

@@ -1,4 +1,4 @@
-"""The README's examples run and print what it says; what it names exists."""
+"""The examples of README.md and docs/ run and print what is written; what they name exists."""
 
 import importlib
 import re
@@ -12,27 +12,28 @@ import pytest
 
 from tests.introspection import ROOT, subpackages
 
-README = ROOT.parent / "README.md"
-TEXT = README.read_text(encoding="utf-8")
+REPOSITORY = ROOT.parent
+PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.glob("docs/*.md"))]
 OPTIONAL = {"equinox"}  # not a dependency: its example runs where it happens to be installed
 
 
 class Block(NamedTuple):
-    """A fenced block: its language, heading, first line's number in the file, and text."""
+    """A fenced block: its page, language, heading, first line's number in the file, and text."""
 
+    page: Path
     language: str
     heading: str
     line: int
     text: str
 
 
-def blocks():
-    """All fenced blocks of the README, in order, without their indentation."""
+def blocks(page):
+    """All fenced blocks of a page, in order, without their indentation."""
     heading, fence, found = "", None, []
-    for number, line in enumerate(TEXT.splitlines(), 1):
+    for number, line in enumerate(page.read_text(encoding="utf-8").splitlines(), 1):
         mark = re.match(r"( *)```(\w*)$", line)
         if fence is None and mark:
-            fence = Block(mark[2], heading, number + 1, "")
+            fence = Block(page, mark[2], heading, number + 1, "")
             indent = mark[1]
         elif fence is None:
             heading = line.lstrip("# ") if line.startswith("#") else heading
@@ -41,11 +42,11 @@ def blocks():
             fence = None
         else:
             fence = fence._replace(text=fence.text + line.removeprefix(indent) + "\n")
-    assert fence is None, f"the block at line {fence.line} is not closed"
+    assert fence is None, f"the block at line {fence.line} of {page} is not closed"
     return found
 
 
-BLOCKS = blocks()
+BLOCKS = [block for page in PAGES for block in blocks(page)]
 EXAMPLES = [
     (block, BLOCKS[i + 1 : i + 2]) for i, block in enumerate(BLOCKS) if block.language == "python"
 ]
@@ -54,12 +55,15 @@ EXAMPLES = [
 def expected_output(block, following):
     """The text block below an example in its section, or the comments on its `print` lines."""
     comments = re.findall(r"^print\(.*\)  # (.*)$", block.text, re.M)
-    below = [b.text for b in following if (b.language, b.heading) == ("text", block.heading)]
+    place = block.page, "text", block.heading
+    below = [b.text for b in following if (b.page, b.language, b.heading) == place]
     return below[0] if below and not comments else "".join(f"{c}\n" for c in comments)
 
 
 @pytest.mark.parametrize(
-    ("block", "following"), EXAMPLES, ids=[block.heading for block, _ in EXAMPLES]
+    ("block", "following"),
+    EXAMPLES,
+    ids=[f"{block.page.stem}: {block.heading}" for block, _ in EXAMPLES],
 )
 def test_example_runs_and_prints_what_is_written(block, following, tmp_path, monkeypatch, capsys):
     for name in OPTIONAL & set(re.findall(r"^(?:import|from) (\w+)", block.text, re.M)):
@@ -67,7 +71,7 @@ def test_example_runs_and_prints_what_is_written(block, following, tmp_path, mon
     expected = expected_output(block, following)
     assert expected, "an example must print something, with the output written beside or below it"
     monkeypatch.chdir(tmp_path)
-    script = tmp_path / "README.py"  # padded, so that a traceback shows the README's line numbers
+    script = tmp_path / f"{block.page.stem}.py"  # padded: a traceback shows the page's line numbers
     script.write_text("\n" * (block.line - 1) + block.text, encoding="utf-8")
     runpy.run_path(str(script))
     assert capsys.readouterr().out == expected
@@ -91,7 +95,7 @@ def structure_map():
 
 @pytest.mark.parametrize("path", structure_map())
 def test_what_the_map_of_the_tree_names_exists(path):
-    found = README.parent / path
+    found = REPOSITORY / path
     assert found.is_dir() if path.endswith("/") else found.is_file()
 
 
@@ -101,24 +105,25 @@ def test_the_map_of_the_tree_has_every_subpackage():
 
 def test_continuous_integration_finds_the_test_command():
     """By the very line of `.ci/run` that reads it."""
-    reader = re.search(r"^command=\$\((.*)\)$", (README.parent / ".ci/run").read_text(), re.M)
+    reader = re.search(r"^command=\$\((.*)\)$", (REPOSITORY / ".ci/run").read_text(), re.M)
     run = subprocess.run(
-        ["bash", "-c", reader[1]], capture_output=True, text=True, check=True, cwd=README.parent
+        ["bash", "-c", reader[1]], capture_output=True, text=True, check=True, cwd=REPOSITORY
     )
     assert run.stdout == 'pip install ".[dev]" && pytest -n 2\n'
 
 
 def test_the_commands_name_extras_and_modules_that_exist():
     commands = "".join(block.text for block in BLOCKS if block.language == "sh")
-    project = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     assert set(re.findall(r'"\.\[(\w+)\]"', commands)) == set(project["optional-dependencies"])
     for module in re.findall(r"python -m (\S+)", commands):
-        assert Path(README.parent, *module.split(".")).with_suffix(".py").is_file()
+        assert Path(REPOSITORY, *module.split(".")).with_suffix(".py").is_file()
 
 
 def test_the_names_of_the_prose_are_public():
     """`losses.x`, `anchors.x` and the like, in code style and outside the fenced blocks."""
-    prose = re.sub(r"^( *)```.*?^\1```", "", TEXT, flags=re.M | re.S)
+    prose = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    prose = re.sub(r"^( *)```.*?^\1```", "", prose, flags=re.M | re.S)
     used = set(re.findall(rf"`({'|'.join(subpackages())})\.(\w+)", prose))
     modules = {package: importlib.import_module(f"fal_jax.{package}") for package, _ in used}
     assert used

@@ -1,6 +1,7 @@
 """Where arrays lie: a row of devices, with batches split over it and all else on each."""
 
 import functools
+from typing import Any
 
 import jax
 import numpy as np
@@ -52,7 +53,7 @@ def split_batch(model: Model, mesh: Mesh) -> Model:
     return Model(model.init, apply)
 
 
-def on_all_devices(tree, mesh: Mesh):
+def on_all_devices(tree: Any, mesh: Mesh) -> Any:
     """Arrays of the host, the same in all processes, as arrays that every device has whole.
 
     Args:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import distance_softmax, folds, loading, resnet, rows, sweep
+from experiments.benchmarks import distance_softmax, folds, imports, loading, resnet, rows, sweep
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -53,6 +53,14 @@ def test_loading(tmp_path):
     assert [run["state"] for run in record["rounds"]] == ["parsed", "cached"]
     assert all(run["peak_memory_gib"] > 0.05 for run in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_imports(tmp_path):
+    record = call(imports, "--rounds", 1, "--modules", "fal_jax.losses", "--out", tmp_path)
+    (found,) = record["rounds"]
+    assert found["module"] == "fal_jax.losses"
+    assert 0 < found["added_seconds"] < found["base_seconds"]
+    assert len(tables.timings(record).splitlines()) == 3
 
 
 def test_distance_softmax(tmp_path, monkeypatch):

@@ -69,7 +69,8 @@ def test_the_studys_pages_are_made_from_its_records(name, draw):
         assert path.read_text() == draw(found), "run python -m experiments.report"
 
 
-def test_the_readmes_tables_are_those_of_the_records():
-    text = front_page.README.read_text()
-    assert text.count("<!-- study -->") == 1
+@pytest.mark.parametrize("path", front_page.PAGES, ids=lambda path: path.name)
+def test_the_tables_of_documents_are_those_of_the_records(path):
+    text = path.read_text()
+    assert text.count("<!-- study") == 1
     assert text == front_page.filled(text), "run python -m experiments.report"
