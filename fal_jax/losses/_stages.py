@@ -190,11 +190,20 @@ def of_labels(losses: ArrayLike, labels: ArrayLike) -> jax.Array:
 
 
 def class_row(
-    name: str, value: ArrayLike, scores: jax.Array, *, of: str, minimum: float = -jnp.inf
+    name: str,
+    value: ArrayLike,
+    scores: jax.Array,
+    *,
+    of: str,
+    minimum: float = -jnp.inf,
+    any_value: bool = False,
 ) -> jax.Array:
-    """A scalar, `[classes]` or `[..., classes]`, checked and of the rank of scores."""
+    """A scalar, `[classes]` or `[..., classes]`, checked and of the rank of scores.
+
+    For `any_value`, where some rows are masked, the values of `[..., classes]` are not checked.
+    """
     if jnp.asarray(value).ndim > 1:
-        return _checks.like(name, value, scores, of=of, minimum=minimum)
+        return _checks.like(name, value, scores, of=of, minimum=minimum, any_value=any_value)
     vector = _checks.class_vector(
         name, value, scores.shape[-1], scores.dtype, minimum=minimum, scalar=True
     )

@@ -20,12 +20,14 @@ class Batch(NamedTuple):
       labels: `[batch]`, integer.
       where: `[batch]`, bool, the valid examples; the others may hold anything.
       step: how many steps came before; the trainer sets it, for losses that change in training.
+      weights: `[batch]`, how much each example counts in the loss, for losses that look; or None.
     """
 
     inputs: jax.Array
     labels: jax.Array
     where: jax.Array
     step: jax.Array | int = 0
+    weights: jax.Array | None = None
 
 
 class Loss(Protocol):
