@@ -222,7 +222,7 @@ def join(name, settings):
             )
             return {"head": moved}, {}
 
-        def apply(params, stats, inputs, *, train=False):
+        def apply(params, stats, inputs, **_):
             return models.Outputs(inputs, head.apply(params["head"], inputs)), stats
 
         return models.Model(init, apply)
