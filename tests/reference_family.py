@@ -78,7 +78,7 @@ def poly_loss(logits, labels, *, epsilon=1.0, gamma=0.0, alpha=None, where=None)
 
 
 def adjust(logits, *, scale=1.0, shift=0.0):
-    """Kini et al. (2021), the argument of Eq. 2's exponentials: Delta_k z_k + iota_k."""
+    """Kini et al. (2021), the argument of the VS loss' exponentials: Delta_k z_k + iota_k."""
     return np.asarray(_extended(logits) * np.asarray(scale) + np.asarray(shift), np.float64)
 
 
@@ -274,7 +274,7 @@ def equalization_loss(logits, labels, ignored):
 
 @per_example
 def seesaw_loss(logits, labels, counts, mitigation=0.8, compensation=2.0, floor=0.01):
-    """Wang et al. (2021), Eq. 3 to 6: e^z_y over e^z_y + sum of M C e^z_k."""
+    """Wang et al. (2021): e^z_y over e^z_y + sum of M C e^z_k."""
     counts = np.maximum(_extended(counts), 1)
     p = np.exp(logits - logits.max())
     p /= p.sum()

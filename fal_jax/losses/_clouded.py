@@ -48,7 +48,7 @@ def gcl_loss(
 
     References:
       Li et al., Long-tailed Visual Recognition via Gaussian Clouded Logit Adjustment, CVPR 2022,
-      Eq. 9 and 10, with the clipped noise and the scaled rarity of its implementation.
+      with the clipped noise and the scaled rarity of its implementation.
 
     Example:
       >>> noise = [[0.0, -0.5]]

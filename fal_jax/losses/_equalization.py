@@ -101,7 +101,8 @@ def seesaw_loss(
       TypeError: if logits are not floating, labels neither integer nor soft, or where not bool.
 
     References:
-      Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, Eq. 3 to 6.
+      Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021: mitigation
+      and compensation.
 
     Example:
       >>> seesaw_loss([[0.0, 0.0]], [0], [100, 1], mitigation=0.5).round(4)

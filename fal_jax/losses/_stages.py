@@ -38,7 +38,7 @@ def adjust(logits: ArrayLike, *, scale: ArrayLike = 1.0, shift: ArrayLike = 0.0)
 
     References:
       Kini et al., Label-Imbalanced and Group-Sensitive Classification under
-      Overparameterization, NeurIPS 2021, Eq. 2, with a = Delta and b = iota.
+      Overparameterization, NeurIPS 2021: the VS loss, with a = Delta and b = iota.
 
     Example:
       >>> adjust([1.0, 2.0], scale=2.0, shift=[0.0, 1.0])

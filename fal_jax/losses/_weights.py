@@ -122,8 +122,8 @@ def influence_balanced_weights(
         where not bool.
 
     References:
-      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021, Eq. 8;
-      its implementation lets gradients through the weights.
+      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021:
+      the influence-balanced loss; its implementation lets gradients through the weights.
 
     Example:
       >>> influence_balanced_weights([[0.0, 0.0]], [1], [4.0], strength=1.0).round(4)

@@ -16,7 +16,7 @@ FAL = "Baloch et al., 2019, Sec. 4.1"
 ASL = "Alibaba-MIIL/ASL"
 VS, GCL, SEESAW = "orparask/VS-Loss", "Keke921/GCLLoss, on CIFAR", "open-mmlab/mmdetection"
 FACES = "KevinMusgrave/pytorch-metric-learning"
-AUC, HAYAT = "Optimization-AI/LibAUC", "koshian2/affinity-loss, on CIFAR"
+AUC, HAYAT = "Optimization-AI/LibAUC", "koshian2/affinity-loss, on MNIST"
 
 # Each number that a call without hyper-parameters uses, and whose it is.
 DEFAULTS = {
