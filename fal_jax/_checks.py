@@ -16,6 +16,11 @@ def is_traced(value: object) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
 
 
+def dtype_of(value: ArrayLike) -> np.dtype:
+    """The dtype that `value` came with."""
+    return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+
+
 def floating(name: str, value: ArrayLike) -> jax.Array:
     """Returns `value` in `promote_types(its dtype, float32)`; a TypeError if it is not floating."""
     array = jnp.asarray(value)
@@ -94,7 +99,7 @@ def labels_or_shares(
     `shape` is that of the argument `of`, `[..., classes]`. Shares are at least 0, but for
     `any_value`, where some rows are masked.
     """
-    came = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    came = dtype_of(value)
     if not jnp.issubdtype(came, jnp.floating):
         return labels(value, shape[:-1], of=of)
     array = jnp.asarray(value, dtype)
@@ -121,12 +126,17 @@ def like(
     of: str,
     minimum: float = -np.inf,
     maximum: float = np.inf,
+    any_value: bool = False,
 ) -> jax.Array:
-    """Returns `value` as the dtype of `other`, the argument `of`, whose shape it must have."""
+    """Returns `value` as the dtype of `other`, the argument `of`, whose shape it must have.
+
+    Values are not checked for `any_value`, where some rows are masked.
+    """
     array = jnp.asarray(value, other.dtype)
     if array.shape != other.shape:
         raise ValueError(f"{name} must have shape {other.shape}, as {of}, got {array.shape}.")
-    _check_range(name, value, minimum, maximum)
+    if not any_value:
+        _check_range(name, value, minimum, maximum)
     return array
 
 
@@ -162,6 +172,18 @@ def mask(value: ArrayLike | None, batch_shape: tuple[int, ...]) -> jax.Array:
             f"where must have shape {batch_shape}, one flag an example, got shape {array.shape}."
         )
     return array
+
+
+def row_weights(value: ArrayLike, where: jax.Array, dtype: jnp.dtype) -> jax.Array:
+    """Returns weights, at least 0, of the shape of the mask, and 0 where that is false."""
+    array = jnp.asarray(value, dtype)
+    if array.shape != where.shape:
+        raise ValueError(
+            f"weights must have shape {where.shape}, one number an example, got {array.shape}."
+        )
+    if not is_traced(where):
+        _check_range("weights", np.where(where, value, 0), 0.0, np.inf)
+    return jnp.where(where, array, 0)
 
 
 def number(

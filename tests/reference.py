@@ -59,7 +59,14 @@ def softmax_cross_entropy(logits, labels, *, where=True):
 
 def softmax_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
     """Eq. 1 on the softmax: -alpha_z (1 - p_z)^gamma log p_z, p_z the true class' probability."""
-    logits = _extended(logits)
+    logits, labels = _extended(logits), np.asarray(labels)
+    if labels.ndim == logits.ndim:  # soft: the mean over the classes
+        options = {"gamma": gamma, "alpha": alpha, "where": where}
+        each = [
+            softmax_focal_loss(logits, np.full(labels.shape[:-1], k), **options)
+            for k in range(logits.shape[-1])
+        ]
+        return np.sum(labels * np.stack(each, axis=-1), axis=-1)
     weights, rows = _class_weights(alpha, logits.shape[-1]), []
     for row, z in zip(logits.reshape(-1, len(weights)), np.ravel(labels), strict=True):
         wrong, surprise = _wrong_and_surprise(row[z], np.delete(row, z))
@@ -68,7 +75,17 @@ def softmax_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
 
 
 def sigmoid_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
-    """Eq. 1 as printed: p = sigmoid(logit), p_t and alpha_t by the label, elementwise."""
+    """Eq. 1 as printed: p = sigmoid(logit), p_t and alpha_t by the label, elementwise.
+
+    A soft label costs its share of the loss of a 1, and the rest of that of a 0.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "f":
+        options = {"gamma": gamma, "alpha": alpha, "where": where}
+        one, zero = (
+            sigmoid_focal_loss(logits, np.full(labels.shape, y), **options) for y in (1, 0)
+        )
+        return np.where(where, labels * one + (1 - labels) * zero, 0)
     logits, labels = np.broadcast_arrays(_extended(logits), labels)
     weights = np.broadcast_to(0.0 if alpha is None else alpha, logits.shape)
     values = []
@@ -80,31 +97,44 @@ def sigmoid_focal_loss(logits, labels, *, gamma=2.0, alpha=None, where=True):
     return np.asarray(np.where(where, np.reshape(values, logits.shape), 0), np.float64)
 
 
-def class_mean_distance(distances, labels, *, where=None, over="present"):
+def class_mean_distance(distances, labels, *, weights=None, where=None, over="present"):
     """Eq. 8: the mean over classes of the mean distance of a class to its own anchor.
 
     A class that the batch lacks contributes 0 (printed: 0/0). The outer mean is over the classes
-    present, or over all K as printed.
+    present, or over all K as printed. By soft labels an example is in each class with its share,
+    with weights as often as it weighs.
     """
-    distances, labels = _valid(where, distances, labels)
+    distances, shares, weights = _members(where, distances, labels, weights)
     classes = distances.shape[-1]
-    means = [distances[labels == k, k].mean() for k in range(classes) if np.any(labels == k)]
+    means = []
+    for k in range(classes):
+        often = weights * shares[:, k]
+        if often.sum():
+            means.append((often * distances[:, k]).sum() / often.sum())
     divisor = {"present": len(means), "all": classes}[over]
     return float(sum(means) / max(divisor, 1))
 
 
-def fal_loss(distances, labels, *, margin, gamma=2.0, alpha=None, beta=0.1, where=None):
+def fal_loss(
+    distances, labels, *, margin, gamma=2.0, alpha=None, beta=0.1, weights=None, where=None
+):
     """Eq. 9: the mean of Eq. 1 on the probabilities of Eq. 7, plus beta times Eq. 8."""
-    regulariser = class_mean_distance(distances, labels, where=where)
-    distances, labels = _valid(where, distances, labels)
-    logits = distance_logits(distances, labels, margin=margin)
-    focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
-    return float(focal.sum() / max(len(labels), 1) + beta * regulariser)
+    regulariser = class_mean_distance(distances, labels, weights=weights, where=where)
+    distances, shares, weights = _members(where, distances, labels, weights)
+    focal = np.zeros(len(distances))
+    for k in range(distances.shape[-1]):
+        some = shares[:, k] != 0
+        own = np.full(some.sum(), k)
+        logits = distance_logits(distances[some], own, margin=margin)
+        each = softmax_focal_loss(logits, own, gamma=gamma, alpha=alpha)
+        focal[some] += shares[some, k] * each
+    return float((weights * focal).sum() / max(len(focal), 1) + beta * regulariser)
 
 
 def fal_loss_from_features(features, labels, anchors, **options):
     """Eq. 9 with the distances of Eq. 7 inside; takes the options of `fal_loss`."""
-    features, labels = _valid(options.pop("where", None), features, labels)
+    where = np.asarray(True if options.get("where") is None else options["where"])
+    features = np.where(where[..., None], features, 0)
     return fal_loss(squared_distances(features, anchors), labels, **options)
 
 
@@ -118,6 +148,7 @@ def lgm_loss(
     likelihood_weight=0.01,
     gamma=0.0,
     alpha=None,
+    weights=None,
     where=None,
 ):
     """Eq. 6: Eq. 4 on the posterior of Eq. 3, plus a weight times Eq. 5; with Eq. 1 if gamma > 0.
@@ -125,26 +156,28 @@ def lgm_loss(
     `distances` are half squared Mahalanobis distances. The margin multiplies the true class'
     distance (Wan et al., 2018); both terms are means; Eq. 5 drops the Gaussian's constant.
     """
-    distances, labels = _valid(where, distances, labels)
+    distances, shares, weights = _members(where, distances, labels, weights)
     n, classes = distances.shape
     log_det = np.zeros(classes) if log_det is None else np.asarray(log_det, np.float64)
     log_prior = np.zeros(classes) if log_prior is None else np.asarray(log_prior, np.float64)
     margins = np.broadcast_to(margin, classes)
-    likelihood, logits = 0.0, np.zeros((n, classes))
-    for i, z in enumerate(labels):
-        for k in range(classes):
-            stretch = 1 + margins[k] if k == z else 1.0
-            logits[i, k] = -stretch * distances[i, k] - log_det[k] / 2 + log_prior[k]
-        likelihood += distances[i, z] + log_det[z] / 2
-    focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
-    return float((focal.sum() + likelihood_weight * likelihood) / max(n, 1))
+    total = 0.0
+    for i in range(n):
+        for z in np.flatnonzero(shares[i]):
+            logits = -distances[i] - log_det / 2 + log_prior
+            logits[z] -= margins[z] * distances[i, z]
+            focal = softmax_focal_loss(logits[None], [z], gamma=gamma, alpha=alpha)[0]
+            likelihood = distances[i, z] + log_det[z] / 2
+            total += weights[i] * shares[i, z] * (focal + likelihood_weight * likelihood)
+    return float(total / max(n, 1))
 
 
 def lgm_loss_from_features(features, labels, means, *, log_variances=None, **options):
     """Eq. 6 with the Gaussians of Eq. 2 inside; takes the options of `lgm_loss` but `log_det`."""
     if log_variances is not None:
         options["log_det"] = np.sum(log_variances, axis=-1)
-    features, labels = _valid(options.pop("where", None), features, labels)
+    where = np.asarray(True if options.get("where") is None else options["where"])
+    features = np.where(where[..., None], features, 0)
     return lgm_loss(half_mahalanobis(features, means, log_variances), labels, **options)
 
 
@@ -256,3 +289,15 @@ def _valid(where, rows, labels):
     rows, labels = rows.reshape(-1, rows.shape[-1]), np.ravel(labels)
     keep = np.ones(len(labels), bool) if where is None else np.ravel(where).astype(bool)
     return rows[keep], labels[keep]
+
+
+def _members(where, distances, labels, weights):
+    """The distances that count, the share that each example has in each class, and its weight."""
+    distances, labels = np.asarray(distances, np.float64), np.asarray(labels)
+    classes = distances.shape[-1]
+    if labels.ndim < distances.ndim:
+        labels = np.arange(classes) == labels[..., None]
+    weights = np.ones(labels.shape[:-1]) if weights is None else np.asarray(weights, np.float64)
+    rows, _ = _valid(where, distances, weights)
+    shares, weights = _valid(where, labels, weights)
+    return rows, shares, weights

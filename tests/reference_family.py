@@ -38,8 +38,8 @@ def per_example(one):
                 continue
             own = {n: (e[i] if e.shape[1] > 1 else e[i][0]) for n, e in extra.items()}
             if soft:
-                shares = _extended(labels.reshape(size, width)[i])
-                each = [one(row, k, **own, **options) for k in range(width)]
+                shares = _extended(labels.reshape(size, -1)[i])
+                each = [one(row, k, **own, **options) for k in range(len(shares))]
                 values.append(sum(q * e for q, e in zip(shares, each, strict=True)))
             else:
                 values.append(one(row, int(np.ravel(labels)[i]), **own, **options))
@@ -78,7 +78,7 @@ def poly_loss(logits, labels, *, epsilon=1.0, gamma=0.0, alpha=None, where=None)
 
 
 def adjust(logits, *, scale=1.0, shift=0.0):
-    """Kini et al. (2021), the argument of Eq. 2's exponentials: Delta_k z_k + iota_k."""
+    """Kini et al. (2021), the argument of the VS loss' exponentials: Delta_k z_k + iota_k."""
     return np.asarray(_extended(logits) * np.asarray(scale) + np.asarray(shift), np.float64)
 
 
@@ -122,7 +122,16 @@ def of_labels(losses, labels):
 def asymmetric_loss(
     logits, labels, *, gamma_positive=1.0, gamma_negative=4.0, clip=0.05, where=None
 ):
-    """Ridnik et al. (2021), Eq. 6: L+ = (1-p)^g+ log p, L- = p_m^g- log(1 - p_m)."""
+    """Ridnik et al. (2021), Eq. 6: L+ = (1-p)^g+ log p, L- = p_m^g- log(1 - p_m).
+
+    A soft label costs its share of the loss of a 1, and the rest of that of a 0.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind == "f":
+        settings = {"gamma_positive": gamma_positive, "gamma_negative": gamma_negative}
+        settings |= {"clip": clip, "where": where}
+        one, zero = (asymmetric_loss(logits, np.full(labels.shape, y), **settings) for y in (1, 0))
+        return np.where(True if where is None else where, labels * one + (1 - labels) * zero, 0)
     logits, labels = np.broadcast_arrays(_extended(logits), labels)
     keep = np.broadcast_to(True if where is None else where, logits.shape)
     values = []
@@ -265,7 +274,7 @@ def equalization_loss(logits, labels, ignored):
 
 @per_example
 def seesaw_loss(logits, labels, counts, mitigation=0.8, compensation=2.0, floor=0.01):
-    """Wang et al. (2021), Eq. 3 to 6: e^z_y over e^z_y + sum of M C e^z_k."""
+    """Wang et al. (2021): e^z_y over e^z_y + sum of M C e^z_k."""
     counts = np.maximum(_extended(counts), 1)
     p = np.exp(logits - logits.max())
     p /= p.sum()
@@ -278,17 +287,23 @@ def seesaw_loss(logits, labels, counts, mitigation=0.8, compensation=2.0, floor=
     return _cross_entropy(row, labels)
 
 
-@per_example
-@_with("feature_norms")
-def influence_balanced_weights(logits, labels, feature_norms, strength=1000.0, epsilon=1e-3):
-    """Park et al. (2021), Eq. 8: alpha over |p - y|_1 |h|_1, with the code's epsilon."""
-    wrong = _wrong_and_surprise(logits[labels], np.delete(logits, labels))[0]
-    others = sum(
-        np.exp(-_wrong_and_surprise(logits[k], np.delete(logits, k))[1])
-        for k in range(len(logits))
-        if k != labels
-    )
-    return strength / ((wrong + others) * feature_norms + epsilon)
+def influence_balanced_weights(
+    logits, labels, feature_norms, *, strength=1000.0, epsilon=1e-3, where=None
+):
+    """Park et al. (2021): alpha over |p - y|_1 |h|_1, with the code's epsilon; y may be soft."""
+    logits, labels = _extended(logits), np.asarray(labels)
+    if labels.ndim < logits.ndim:
+        labels = np.arange(logits.shape[-1]) == labels[..., None]
+    values, flat = [], (array.reshape(-1, logits.shape[-1]) for array in (logits, labels))
+    for row, y in zip(*flat, strict=True):
+        far = _EXTENDED(0)
+        for k in range(len(row)):
+            wrong, surprise = _wrong_and_surprise(row[k], np.delete(row, k))
+            far += wrong if y[k] == 1 else abs(np.exp(-surprise) - y[k])
+        values.append(far)
+    far = np.reshape(np.asarray(values), logits.shape[:-1])
+    weights = strength / (far * np.asarray(feature_norms) + epsilon)
+    return np.asarray(np.where(True if where is None else where, weights, 0), np.float64)
 
 
 def center_loss(features, labels, anchors, *, where=None):

@@ -96,15 +96,15 @@ def sample_rows(
 
 
 def class_aware_rows(
-    seed: ArrayLike, rows: ClassRows, batch_size: int, *, step: ArrayLike
+    key: jax.Array, rows: ClassRows, batch_size: int, *, step: ArrayLike
 ) -> jax.Array:
     """Rows by turns of the classes: each turn has one row of every class, in a random order.
 
     A class hands out all of its rows in a random order before it starts anew in another. The batch
-    is a function of seed and step alone, so that training can go on from any step.
+    is a function of key and step alone, so that training can go on from any step.
 
     Args:
-      seed: scalar, integer; may be traced.
+      key: a PRNG key, the same for all steps.
       rows: of `class_rows`.
       batch_size: how many rows a batch.
       step: scalar, integer, the batch's number, from 0; may be traced. The order repeats after
@@ -119,10 +119,10 @@ def class_aware_rows(
 
     Example:
       >>> rows = class_rows(np.array([0, 0, 0, 1]), 2)
-      >>> sorted(class_aware_rows(0, rows, 6, step=0).tolist())
+      >>> sorted(class_aware_rows(jax.random.key(0), rows, 6, step=0).tolist())
       [0, 1, 2, 3, 3, 3]
     """
-    seed, step = (jnp.asarray(value).astype(jnp.uint32) for value in (seed, step))
+    seed, step = jax.random.bits(key), jnp.asarray(step).astype(jnp.uint32)
     num_classes = jnp.uint32(len(rows.counts))
     position = step * jnp.uint32(batch_size) + jnp.arange(batch_size, dtype=jnp.uint32)
     turn, place = position // num_classes, position % num_classes

@@ -18,7 +18,7 @@ def averaged(per_example: PerExample) -> Loss:
     """The mean over the valid examples."""
 
     def loss(outputs: Outputs, head: Params, batch: Batch, settings: Settings) -> jax.Array:
-        return mean(per_example(outputs, head, batch, settings), batch.where)
+        return mean(per_example(outputs, head, batch, settings), batch)
 
     return loss
 
@@ -192,7 +192,7 @@ def affinity(outputs: Outputs, head: Params, batch: Batch, settings: Settings) -
     each = losses.affinity_loss(
         outputs.logits, batch.labels, margin=settings["affinity_margin"], where=batch.where
     )
-    return mean(each, batch.where) + settings["diversity"] * losses.prototype_diversity(
+    return mean(each, batch) + settings["diversity"] * losses.prototype_diversity(
         head["prototypes"]
     )
 

@@ -110,13 +110,13 @@ class Method:
 
 
 def _cross_entropy(outputs: Outputs, _, batch: Batch, __) -> jax.Array:
-    return mean(losses.softmax_cross_entropy(outputs.logits, batch.labels), batch.where)
+    return mean(losses.softmax_cross_entropy(outputs.logits, batch.labels), batch)
 
 
 def _focal(outputs: Outputs, _, batch: Batch, settings: Settings) -> jax.Array:
     gamma, alpha = settings["gamma"], _class_weights(settings)
     focal = losses.softmax_focal_loss(outputs.logits, batch.labels, gamma=gamma, alpha=alpha)
-    return mean(focal, batch.where)
+    return mean(focal, batch)
 
 
 def _class_weights(settings: Settings) -> jax.Array | None:
@@ -144,6 +144,7 @@ def _fal(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
         gamma=settings["gamma"],
         alpha=_class_weights(settings),
         beta=settings["beta"],
+        weights=batch.weights,
         where=batch.where,
     )
 
@@ -156,6 +157,7 @@ def _lgm(outputs: Outputs, head, batch: Batch, settings: Settings) -> jax.Array:
         likelihood_weight=settings["likelihood_weight"],
         gamma=settings["gamma"],
         alpha=_class_weights(settings),
+        weights=batch.weights,
         where=batch.where,
     )
 

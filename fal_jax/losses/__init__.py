@@ -41,13 +41,14 @@ while the training data are not fitted. What is equal to what:
     lgm_loss                no likelihood       softmax_loss with margin = multiple of the distance
     cac_loss                weight = 0          fal_loss with margin = gamma = beta = 0
 
-Scores are `[..., classes]`, labels integer `[...]` or soft `[..., classes]`; hyper-parameters are
-keyword-only and may be traced arrays; a traced value out of its range is not caught and means
-nothing. `where` marks valid examples: the others may hold anything and cost nothing, so that
-`where=labels != 255` ignores a label. A loss of one value an example is multiplied by example
-weights, if any, and averaged by the caller; `fal_loss` and `lgm_loss`, statistics of the batch, are
-one value and take no weights of examples. All arithmetic is in log-space and in
-`promote_types(dtype, float32)`.
+Scores are `[..., classes]`, labels integer `[...]` or soft `[..., classes]`: these cost the mean of
+what each class would as the true one. Hyper-parameters are keyword-only and may be traced arrays; a
+traced value out of its range is not caught and means nothing. `where` marks valid examples: the
+others may hold anything and cost nothing, so that `where=labels != 255` ignores a label. A loss of
+one value an example is multiplied by example weights, if any, and averaged by the caller;
+`fal_loss` and `lgm_loss`, statistics of the batch, are one value and take `weights`. Losses that
+rank a batch take neither weights nor soft labels, those that stream over classes no soft labels.
+All arithmetic is in log-space and in `promote_types(dtype, float32)`.
 
 >>> import jax, jax.numpy as jnp
 >>> logits, labels = jnp.array([[2.0, 0.0], [1.0, 0.0]]), jnp.array([0, 1])

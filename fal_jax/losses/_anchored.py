@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._classification import of_softmax
 from fal_jax.losses._focal import focal_of_log_odds, true_class_log_odds
 from fal_jax.losses._reduce import batch_mean, checked_batch, mean_of_class_means
 from fal_jax.losses._scores import (
@@ -34,6 +35,7 @@ def class_mean_distance(
     distances: ArrayLike,
     labels: ArrayLike,
     *,
+    weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
     over: Literal["present", "all"] = "present",
@@ -45,7 +47,9 @@ def class_mean_distance(
 
     Args:
       distances: `[..., classes]`, floating, at least 0.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0:
+        an example then counts in each class by its share.
+      weights: `[...]`, at least 0, how much each example counts in its class' mean; None for alike.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
       over: "present" divides by the number of classes with examples, "all" by that of classes.
@@ -56,7 +60,7 @@ def class_mean_distance(
 
     Raises:
       ValueError: if the shapes do not fit or `over` is neither of the two.
-      TypeError: if distances are not floating, labels not integer or where not bool.
+      TypeError: if distances are not floating, labels neither integer nor soft, or where not bool.
 
     References:
       Baloch et al., Focused Anchors Loss, ACML 2019, Eq. 8 (which is 0/0 for an absent class).
@@ -68,8 +72,10 @@ def class_mean_distance(
     if over not in ("present", "all"):
         raise ValueError(f'over must be "present" or "all", got {over!r}.')
     distances, labels, where = checked_batch(distances, labels, where)
-    own = true(distances, labels)
-    return mean_of_class_means(own, labels, distances.shape[-1], where, axis_name, over=over)
+    return mean_of_class_means(
+        _own(distances, labels), labels, distances.shape[-1], where, axis_name,
+        weights=weights, over=over,
+    )  # fmt: skip
 
 
 def fal_loss(
@@ -80,6 +86,7 @@ def fal_loss(
     gamma: ArrayLike = 2.0,
     alpha: ArrayLike | None = None,
     beta: ArrayLike = 0.1,
+    weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
 ) -> jax.Array:
@@ -90,11 +97,14 @@ def fal_loss(
 
     Args:
       distances: `[..., classes]`, floating, squared distances to the anchors.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0:
+        an example then counts in each class by its share.
       margin: scalar or `[classes]`, at least 0, in units of squared distance.
       gamma: scalar, at least 0, the focal exponent.
       alpha: None, `[classes]`, or with 2 classes a scalar; see `softmax_focal_loss`.
       beta: scalar, at least 0, the weight of Eq. 8.
+      weights: `[...]`, at least 0, what the focal term of each example is multiplied by, and how
+        much it counts in its class' mean in Eq. 8; None for 1.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
 
@@ -104,7 +114,7 @@ def fal_loss(
 
     Raises:
       ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if distances are not floating, labels not integer or where not bool.
+      TypeError: if distances are not floating, labels neither integer nor soft, or where not bool.
 
     References:
       Baloch et al., Focused Anchors Loss, ACML 2019, Eq. 7 to 9, with `p_t` the probability of
@@ -115,9 +125,15 @@ def fal_loss(
       Array(0.4741, dtype=float32)
     """
     distances, labels, where = checked_batch(distances, labels, where)
-    log_odds = true_class_log_odds(-distances, labels)
-    scores = log_odds, true(distances, labels), labels, where
-    return _fal(scores, distances.shape[-1], margin, gamma, alpha, beta, axis_name)
+    margin = _checks.class_vector(
+        "margin", margin, distances.shape[-1], distances.dtype, minimum=0.0, scalar=True
+    )
+    margins = jax.lax.broadcast_to_rank(margin, distances.ndim)
+    focal = of_softmax(-distances, labels, margins, gamma=gamma, alpha=alpha)
+    own = _own(distances, labels)
+    pull = mean_of_class_means(own, labels, distances.shape[-1], where, axis_name, weights=weights)
+    beta = _checks.number("beta", beta, own.dtype)
+    return batch_mean(focal, where, axis_name, weights=weights) + beta * pull
 
 
 def fal_loss_from_features(
@@ -129,6 +145,7 @@ def fal_loss_from_features(
     gamma: ArrayLike = 2.0,
     alpha: ArrayLike | None = None,
     beta: ArrayLike = 0.1,
+    weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
     class_axis_name: Hashable | None = None,
@@ -147,6 +164,8 @@ def fal_loss_from_features(
       gamma: scalar, at least 0, the focal exponent.
       alpha: None, `[classes]`, or with 2 classes a scalar; see `softmax_focal_loss`.
       beta: scalar, at least 0, the weight of Eq. 8.
+      weights: `[...]`, at least 0, what the focal term of each example is multiplied by, and how
+        much it counts in its class' mean in Eq. 8; None for 1.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
       class_axis_name: the axis of a `jax.shard_map` that whatever is `[classes, ...]` is split
@@ -172,29 +191,8 @@ def fal_loss_from_features(
     valid = _checks.mask(where, features.shape[:-1])
     features = jnp.where(valid[..., None], features, 0)
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
-    if streams(features, len(anchors), class_axis_name):
-        log_odds, own = _streamed(features, labels, anchors, class_axis_name)
-    elif len(anchors) == 2:
-        log_odds, own = two_class_scores(features, labels, anchors)
-    else:
-        distances = squared_distances(features, anchors)
-        log_odds, own = true_class_log_odds(-distances, labels), true(distances, labels)
-    scores = log_odds, own, labels, valid
-    return _fal(scores, len(anchors), margin, gamma, alpha, beta, axis_name, class_axis_name)
-
-
-def _fal(
-    scores: tuple[jax.Array, jax.Array, jax.Array, jax.Array],
-    num_classes: int,
-    margin: ArrayLike,
-    gamma: ArrayLike,
-    alpha: ArrayLike | None,
-    beta: ArrayLike,
-    axis_name: Hashable | None,
-    class_axis_name: Hashable | None = None,
-) -> jax.Array:
-    """FAL of the log-odds of the true class without its margin, its distance, labels and mask."""
-    log_odds, own, labels, where = scores
+    num_classes = len(anchors)
+    log_odds, own = _scores(features, labels, anchors, class_axis_name)
     margin = _checks.class_vector(
         "margin", margin, num_classes, own.dtype, minimum=0.0, scalar=True
     )
@@ -205,16 +203,27 @@ def _fal(
         log_odds, labels, num_classes, gamma=gamma, alpha=alpha, class_axis_name=class_axis_name
     )
     pull = mean_of_class_means(
-        own, labels, num_classes, where, axis_name, class_axis_name=class_axis_name
-    )
+        own, labels, num_classes, valid, axis_name,
+        weights=weights, class_axis_name=class_axis_name,
+    )  # fmt: skip
     beta = _checks.number("beta", beta, own.dtype)
-    return batch_mean(focal, where, axis_name) + beta * pull
+    return batch_mean(focal, valid, axis_name, weights=weights) + beta * pull
 
 
-def _streamed(
+def _own(distances: jax.Array, labels: jax.Array) -> jax.Array:
+    """Distances to the own anchor, `[...]`; by soft labels those to all, `[..., classes]`."""
+    return distances if labels.ndim == distances.ndim else true(distances, labels)
+
+
+def _scores(
     features: jax.Array, labels: jax.Array, anchors: jax.Array, class_axis_name: Hashable | None
 ) -> tuple[jax.Array, jax.Array]:
-    """The log-odds of the true class and its distance, `[...]` each, of many classes."""
+    """The log-odds of the true class and its distance, `[...]` each, in the form for the size."""
+    if not streams(features, len(anchors), class_axis_name):
+        if len(anchors) == 2:
+            return two_class_scores(features, labels, anchors)
+        distances = squared_distances(features, anchors)
+        return true_class_log_odds(-distances, labels), true(distances, labels)
     own = jnp.sum((features - of_class(anchors, labels, class_axis_name)) ** 2, axis=-1)
     points, centre = centred(features, anchors, class_axis_name)
     others = log_sum_of_others(_expanded, [points], anchors, centre, labels, class_axis_name)

@@ -8,8 +8,8 @@ from fal_jax import _checks
 from fal_jax.losses._classification import checked
 from fal_jax.losses._focal import modulated
 from fal_jax.losses._scores import out_of_range_nan
-from fal_jax.losses._sigmoid import checked_bits
-from fal_jax.losses._stages import class_log_odds
+from fal_jax.losses._sigmoid import checked_bits, is_soft
+from fal_jax.losses._stages import class_log_odds, of_labels
 
 
 def asymmetric_loss(
@@ -24,11 +24,12 @@ def asymmetric_loss(
     """Asymmetric loss for multi-label classification: negatives focused harder, and clipped.
 
     `-(1 - p)^gamma_positive log p` where the label is 1, `-p_m^gamma_negative log(1 - p_m)` with
-    `p_m = max(p - clip, 0)` where it is 0, elementwise.
+    `p_m = max(p - clip, 0)` where it is 0, elementwise; a soft label y costs y of the one and 1 - y
+    of the other.
 
     Args:
       logits: any shape, floating.
-      labels: the same shape, integer 0 or 1, or bool.
+      labels: the same shape, integer 0 or 1, or bool; or soft, floating in [0, 1].
       gamma_positive: scalar, at least 0, the focal exponent of positives.
       gamma_negative: scalar, at least 0, that of negatives.
       clip: scalar in [0, 1), the probability below which a negative costs nothing.
@@ -42,7 +43,7 @@ def asymmetric_loss(
 
     Raises:
       ValueError: if the shapes differ or a concrete hyper-parameter is out of range.
-      TypeError: if logits are not floating, labels neither integer nor bool, or where not bool.
+      TypeError: if logits are not floating, labels of another dtype, or where not bool.
 
     References:
       Ridnik et al., Asymmetric Loss for Multi-Label Classification, ICCV 2021, Eq. 6.
@@ -67,8 +68,11 @@ def asymmetric_loss(
         is_clipped, jnp.log(jnp.where(costs, shifted, 1)), -jax.nn.softplus(-logits)
     )
     of_negative = jnp.where(costs, jnp.exp(gamma_negative * log_shifted) * surprisal, 0)
-    loss = jnp.where(labels == 1, of_positive, of_negative)
-    loss = loss + out_of_range_nan(labels, 2, logits.dtype)
+    if is_soft(labels):
+        loss = labels * of_positive + (1 - labels) * of_negative
+    else:
+        loss = jnp.where(labels == 1, of_positive, of_negative)
+        loss = loss + out_of_range_nan(labels, 2, logits.dtype)
     return loss if valid is None else jnp.where(valid, loss, 0)
 
 
@@ -88,7 +92,7 @@ def single_label_asymmetric_loss(
 
     Args:
       logits: `[..., classes]`, floating; at least 2 classes.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       gamma_positive: scalar, at least 0, the focal exponent of the true class.
       gamma_negative: scalar, at least 0, that of the others.
       smoothing: scalar in [0, 1]; 0 gives `softmax_focal_loss` with `gamma_positive`.
@@ -100,7 +104,7 @@ def single_label_asymmetric_loss(
 
     Raises:
       ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if logits are not floating, labels not integer or where not bool.
+      TypeError: if logits are not floating, labels neither integer nor soft, or where not bool.
 
     References:
       Ridnik et al., ICCV 2021, in the single-label form of its implementation.
@@ -109,8 +113,6 @@ def single_label_asymmetric_loss(
       >>> single_label_asymmetric_loss([[0.0, 0.0]], [1], smoothing=0.2).round(4)
       Array([0.6282], dtype=float32)
     """
-    logits = _checks.scores("logits", logits)
-    labels = _checks.labels(labels, logits.shape[:-1], of="logits")
     logits, labels, valid = checked(logits, labels, where)
     gamma_positive = _checks.number("gamma_positive", gamma_positive, logits.dtype)
     gamma_negative = _checks.number("gamma_negative", gamma_negative, logits.dtype)
@@ -118,9 +120,8 @@ def single_label_asymmetric_loss(
     odds = class_log_odds(logits)
     surprisal = jax.nn.softplus(-odds)
     of_others = jnp.exp(-gamma_negative * surprisal) * surprisal
-    is_true = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
-    shares = (1 - smoothing) * is_true + smoothing / logits.shape[-1]
-    losses = jnp.where(is_true, modulated(odds, gamma_positive), of_others)
-    loss = jnp.sum(shares * losses, axis=-1)
-    loss = loss + out_of_range_nan(labels, logits.shape[-1], loss.dtype)
+    spread = smoothing / logits.shape[-1]
+    focal = (1 - smoothing + spread) * modulated(odds, gamma_positive)
+    losses = focal - spread * of_others  # of a class as the true one, but for what all have alike
+    loss = of_labels(losses + spread * jnp.sum(of_others, axis=-1, keepdims=True), labels)
     return loss if valid is None else jnp.where(valid, loss, 0)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._classification import checked, softmax_loss
+from fal_jax.losses._classification import checked, mean_over_classes, softmax_loss
 from fal_jax.losses._scores import of_class, out_of_range_nan, squared_distances, true
 
 
@@ -22,7 +22,7 @@ def center_loss(
 
     Args:
       features: `[..., dim]`, floating.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       anchors: `[classes, dim]`, floating, the centres. Learned by gradient or, as in the source,
         moved by a rule; then take no gradient with respect to them.
       where: `[...]`, bool, the valid examples; None for all. The others may hold anything and have
@@ -34,7 +34,8 @@ def center_loss(
 
     Raises:
       ValueError: if the shapes do not fit.
-      TypeError: if features or anchors are not floating, labels not integer or where not bool.
+      TypeError: if features or anchors are not floating, labels neither integer nor soft, or where
+        not bool.
 
     References:
       Wen et al., A Discriminative Feature Learning Approach for Deep Face Recognition, ECCV 2016,
@@ -45,11 +46,23 @@ def center_loss(
       Array([2.], dtype=float32)
     """
     features, anchors = _checks.features_and_anchors(features, anchors)
-    labels = _checks.labels(labels, features.shape[:-1], of="features")
     valid = _checks.mask(where, features.shape[:-1])
-    features, labels = jnp.where(valid[..., None], features, 0), jnp.where(valid, labels, 0)
-    loss = jnp.sum((features - of_class(anchors, labels)) ** 2, axis=-1) / 2
-    return jnp.where(valid, loss + out_of_range_nan(labels, len(anchors), loss.dtype), 0)
+    features = jnp.where(valid[..., None], features, 0)
+    labels = _checks.labels_or_shares(
+        labels,
+        (*features.shape[:-1], len(anchors)),
+        of="features and anchors",
+        dtype=features.dtype,
+        any_value=where is not None,
+    )
+    is_soft = labels.ndim == features.ndim
+    labels = jnp.where(valid[..., None] if is_soft else valid, labels, 0)
+    if is_soft:
+        loss = jnp.sum(labels * squared_distances(features, anchors), axis=-1) / 2
+    else:
+        loss = jnp.sum((features - of_class(anchors, labels)) ** 2, axis=-1) / 2
+        loss = loss + out_of_range_nan(labels, len(anchors), loss.dtype)
+    return jnp.where(valid, loss, 0)
 
 
 def cac_loss(
@@ -139,17 +152,17 @@ def affinity_loss(
 
     Args:
       affinities: `[..., classes]`, floating; see `gaussian_affinities`.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       margin: scalar, at least 0, the source's lambda.
       where: `[...]`, bool, the valid examples; None for all; see `softmax_loss`.
 
     Returns:
       `[...]`, one loss an example, at least 0, in `promote_types(dtype, float32)`; NaN for an
-      out-of-range label. The gradient at a kink is that of 0.
+      out-of-range label. The gradient at a kink is that of 0. Soft labels take K times the work.
 
     Raises:
       ValueError: if the shapes do not fit or a concrete margin is negative.
-      TypeError: if affinities are not floating, labels not integer or where not bool.
+      TypeError: if affinities are not floating, labels neither integer nor soft, or where not bool.
 
     References:
       Hayat et al., ICCV 2019, Eq. 3; `prototype_diversity` is its second term.
@@ -158,14 +171,16 @@ def affinity_loss(
       >>> affinity_loss([[0.9, 0.5, 0.1]], [1]).round(4)
       Array([1.5], dtype=float32)
     """
-    affinities = _checks.scores("affinities", affinities)
-    labels = _checks.labels(labels, affinities.shape[:-1], of="affinities")
     affinities, labels, valid = checked(affinities, labels, where, of="affinities")
     margin = _checks.number("margin", margin, affinities.dtype)
-    is_other = ~jax.nn.one_hot(labels, affinities.shape[-1], dtype=bool)
-    excess = margin + affinities - true(affinities, labels)[..., None]
-    loss = jnp.sum(jnp.where(excess > 0, excess, 0), axis=-1, where=is_other)
-    loss = loss + out_of_range_nan(labels, affinities.shape[-1], loss.dtype)
+
+    def of(labels: jax.Array) -> jax.Array:
+        is_other = ~jax.nn.one_hot(labels, affinities.shape[-1], dtype=bool)
+        excess = margin + affinities - true(affinities, labels)[..., None]
+        loss = jnp.sum(jnp.where(excess > 0, excess, 0), axis=-1, where=is_other)
+        return loss + out_of_range_nan(labels, affinities.shape[-1], loss.dtype)
+
+    loss = mean_over_classes(of, labels) if labels.ndim == affinities.ndim else of(labels)
     return loss if valid is None else jnp.where(valid, loss, 0)
 
 

@@ -1,5 +1,7 @@
 """Softmax losses, one value an example: `softmax_loss`, and what it is called at its corners."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
@@ -54,20 +56,49 @@ def softmax_loss(
       Array([6.3808], dtype=float32)
     """
     logits, labels, valid = checked(logits, labels, where)
-    weights = None if alpha is None else class_weights(alpha, logits.shape[-1], logits.dtype)
-    margins = jnp.broadcast_to(
-        class_row("margin", margin, logits, of="logits", minimum=0.0), logits.shape
+    margins = class_row(
+        "margin", margin, logits, of="logits", minimum=0.0, any_value=where is not None
     )
+    if is_zero(margin):
+        margins = None
+    elif valid is not None:
+        margins = jnp.where(valid[..., None], margins, 0)
+    loss = of_softmax(logits, labels, margins, gamma=gamma, epsilon=epsilon, alpha=alpha)
+    return loss if valid is None else jnp.where(valid, loss, 0)
+
+
+def of_softmax(
+    logits: jax.Array,
+    labels: jax.Array,
+    margins: jax.Array | None,
+    *,
+    gamma: ArrayLike,
+    epsilon: ArrayLike = 0.0,
+    alpha: ArrayLike | None,
+) -> jax.Array:
+    """`softmax_loss` of checked arguments, with margins that broadcast to the logits."""
+    weights = None if alpha is None else class_weights(alpha, logits.shape[-1], logits.dtype)
     if labels.ndim == logits.ndim:
-        losses = modulated(class_log_odds(logits) - margins, gamma, epsilon)
+        odds = class_log_odds(logits)
+        losses = modulated(odds if margins is None else odds - margins, gamma, epsilon)
         if weights is not None:
             losses = losses * jax.lax.broadcast_to_rank(weights, losses.ndim)
-        loss = jnp.sum(labels * losses, axis=-1)
-    else:
-        odds = true_class_log_odds(logits, labels)
-        loss = modulated(odds if is_zero(margin) else odds - true(margins, labels), gamma, epsilon)
-        loss = loss if weights is None else loss * of_class(weights, labels)
-    return loss if valid is None else jnp.where(valid, loss, 0)
+        return jnp.sum(labels * losses, axis=-1)
+    odds = true_class_log_odds(logits, labels)
+    if margins is not None:
+        odds = odds - true(jnp.broadcast_to(margins, logits.shape), labels)
+    loss = modulated(odds, gamma, epsilon)
+    return loss if weights is None else loss * of_class(weights, labels)
+
+
+def mean_over_classes(loss: Callable[[jax.Array], jax.Array], shares: jax.Array) -> jax.Array:
+    """By soft labels `[..., classes]` the mean of a loss of integer labels, in so many times."""
+
+    def of_each(label: jax.Array) -> jax.Array:
+        return loss(jnp.broadcast_to(label, shares.shape[:-1]))
+
+    each = jax.vmap(of_each, out_axes=-1)(jnp.arange(shares.shape[-1]))
+    return jnp.sum(shares * each, axis=-1)
 
 
 def softmax_cross_entropy(

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._classification import checked
 from fal_jax.losses._cosine import scaled_loss
 from fal_jax.losses._weights import checked_counts
 
@@ -47,16 +48,18 @@ def gcl_loss(
 
     References:
       Li et al., Long-tailed Visual Recognition via Gaussian Clouded Logit Adjustment, CVPR 2022,
-      Eq. 9 and 10, with the clipped noise and the scaled rarity of its implementation.
+      with the clipped noise and the scaled rarity of its implementation.
 
     Example:
       >>> noise = [[0.0, -0.5]]
       >>> gcl_loss([[0.5, 0.4]], [1], noise, class_counts=[100, 10], scale=10.0).round(4)
       Array([3.5298], dtype=float32)
     """
-    cosines = _checks.scores("cosines", cosines)
+    cosines, labels, valid = checked(cosines, labels, where, of="cosines")
     counts = checked_counts(class_counts, cosines.shape[-1])
-    noise = _checks.like("noise", _checks.floating("noise", noise), cosines, of="cosines")
+    noise = _checks.floating("noise", noise)
+    noise = _checks.like("noise", noise, cosines, of="cosines", any_value=valid is not None)
+    noise = noise if valid is None else jnp.where(valid[..., None], noise, 0)
     strength = _checks.number("strength", strength, cosines.dtype)
     margin = _checks.number("margin", margin, cosines.dtype)
     rarity = jnp.log(jnp.asarray(counts.max() / counts, cosines.dtype))

@@ -8,8 +8,10 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._classification import checked, softmax_loss
+from fal_jax.losses._classification import checked, mean_over_classes, softmax_loss
+from fal_jax.losses._focal import modulated
 from fal_jax.losses._scores import below_top, of_class
+from fal_jax.losses._stages import class_log_odds, of_labels
 
 _NEVER = -1e30  # a logit that adds nothing to a softmax; infinity would give NaN gradients
 
@@ -27,7 +29,7 @@ def equalization_loss(
 
     Args:
       logits: `[..., classes]`, floating; at least 2 classes.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       ignored: `[..., classes]`, bool, the classes that are left out. In the source, rare ones, each
         with a probability: `jax.random.bernoulli(key, 0.9, shape) & (class_counts < threshold)`.
       where: `[...]`, bool, the valid examples; None for all; see `softmax_loss`.
@@ -38,7 +40,8 @@ def equalization_loss(
 
     Raises:
       ValueError: if the shapes do not fit.
-      TypeError: if logits are not floating, labels not integer, or ignored or where not bool.
+      TypeError: if logits are not floating, labels neither integer nor soft, or ignored or where
+        not bool.
 
     References:
       Tan et al., Equalization Loss for Long-Tailed Object Recognition, CVPR 2020, Eq. 7 and 8.
@@ -47,13 +50,19 @@ def equalization_loss(
       >>> equalization_loss([[0.0, 0.0, 0.0]], [0], [[True, True, False]]).round(4)
       Array([0.6931], dtype=float32)
     """
-    logits, labels, is_true = _checked(logits, labels, where)
+    logits, labels, valid = checked(logits, labels, where)
     ignored = jnp.asarray(ignored)
     if ignored.dtype != jnp.bool_:
         raise TypeError(f"ignored must have dtype bool, got {ignored.dtype}.")
     if ignored.shape != logits.shape:
         raise ValueError(f"ignored must have shape {logits.shape}, got shape {ignored.shape}.")
-    return softmax_loss(logits + jnp.where(ignored & ~is_true, _NEVER, 0), labels, where=where)
+    kept = jnp.where(ignored, _NEVER, logits)
+    # An ignored class, were it the true one, would be set against all that are kept.
+    top = jax.lax.stop_gradient(jnp.max(kept, axis=-1, keepdims=True))
+    alone = logits - top - jax.nn.logsumexp(kept - top, axis=-1, keepdims=True)
+    odds = jnp.where(ignored, alone, class_log_odds(kept))
+    loss = of_labels(modulated(odds, 0.0), labels)
+    return loss if valid is None else jnp.where(valid, loss, 0)
 
 
 def seesaw_loss(
@@ -73,9 +82,10 @@ def seesaw_loss(
 
     Args:
       logits: `[..., classes]`, floating; at least 2 classes.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       counts: `[classes]`, at least 0, the examples seen so far, this batch included: the state
-        that the caller carries. Counts below 1 are taken for 1. May be traced.
+        that the caller carries, by
+        `training.counts_seen`. Counts below 1 are taken for 1. May be traced.
       mitigation: scalar, at least 0, the source's p; 0 gives M = 1.
       compensation: scalar, at least 0, the source's q; 0 gives C = 1.
       floor: scalar above 0, the smallest `p_y` that is divided by.
@@ -83,38 +93,37 @@ def seesaw_loss(
 
     Returns:
       `[...]`, one loss an example, at least 0, in `promote_types(dtype, float32)`; NaN for an
-      out-of-range label. Gradients stop at C: it is taken as a constant.
+      out-of-range label. Gradients stop at C: it is taken as a constant. Soft labels take K times
+      the work and the memory, since M and C are those of one true class.
 
     Raises:
       ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if logits are not floating, labels not integer or where not bool.
+      TypeError: if logits are not floating, labels neither integer nor soft, or where not bool.
 
     References:
-      Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021, Eq. 3 to 6.
+      Wang et al., Seesaw Loss for Long-Tailed Instance Segmentation, CVPR 2021: mitigation
+      and compensation.
 
     Example:
       >>> seesaw_loss([[0.0, 0.0]], [0], [100, 1], mitigation=0.5).round(4)
       Array([0.0953], dtype=float32)
     """
-    logits, labels, is_true = _checked(logits, labels, where)
+    logits, labels, valid = checked(logits, labels, where)
     counts = _checks.class_vector("counts", counts, logits.shape[-1], logits.dtype, minimum=0.0)
     mitigation = _checks.number("mitigation", mitigation, logits.dtype)
     compensation = _checks.number("compensation", compensation, logits.dtype)
     floor = _checks.number("floor", floor, logits.dtype, open_minimum=True)
     logs = jnp.log(jnp.maximum(counts, 1))
-    rarer = jax.lax.broadcast_to_rank(logs, logits.ndim) - of_class(logs, labels)[..., None]
     log_p = jax.lax.stop_gradient(jax.nn.log_softmax(logits))
-    own = jnp.sum(log_p, axis=-1, where=is_true, keepdims=True)
-    taken_for = log_p - jnp.maximum(own, jnp.log(floor))
-    shift = mitigation * jnp.minimum(rarer, 0) + compensation * jnp.maximum(taken_for, 0)
-    return softmax_loss(below_top(logits) + jnp.where(is_true, 0, shift), labels, where=where)
+    below = below_top(logits)
 
+    def of(labels: jax.Array) -> jax.Array:
+        is_true = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+        rarer = jax.lax.broadcast_to_rank(logs, logits.ndim) - of_class(logs, labels)[..., None]
+        own = jnp.sum(log_p, axis=-1, where=is_true, keepdims=True)
+        taken_for = log_p - jnp.maximum(own, jnp.log(floor))
+        shift = mitigation * jnp.minimum(rarer, 0) + compensation * jnp.maximum(taken_for, 0)
+        return softmax_loss(below + jnp.where(is_true, 0, shift), labels)
 
-def _checked(
-    logits: ArrayLike, labels: ArrayLike, where: ArrayLike | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Logits, integer labels, and where in the logits the true class is."""
-    logits = _checks.scores("logits", logits)
-    labels = _checks.labels(labels, logits.shape[:-1], of="logits")
-    logits, labels, _ = checked(logits, labels, where)
-    return logits, labels, jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+    loss = mean_over_classes(of, labels) if labels.ndim == logits.ndim else of(labels)
+    return loss if valid is None else jnp.where(valid, loss, 0)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
-from fal_jax.losses._classification import softmax_focal_loss
+from fal_jax.losses._classification import of_softmax
 from fal_jax.losses._focal import focal_of_log_odds
 from fal_jax.losses._reduce import batch_mean, checked_batch
 from fal_jax.losses._scores import (
@@ -17,6 +17,7 @@ from fal_jax.losses._scores import (
     out_of_range_nan,
 )
 from fal_jax.losses._shards import total_classes
+from fal_jax.losses._stages import of_labels
 from fal_jax.losses._streaming import centred, log_sum_of_others, streams
 
 
@@ -30,6 +31,7 @@ def lgm_loss(
     likelihood_weight: ArrayLike = 0.01,
     gamma: ArrayLike = 0.0,
     alpha: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
 ) -> jax.Array:
@@ -41,13 +43,15 @@ def lgm_loss(
     Args:
       distances: `[..., classes]`, floating, at least 0: HALF squared Mahalanobis distances, as
         `half_mahalanobis` gives them.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       log_det: `[classes]`, log-determinants of the covariances; None for the identity's 0.
       log_prior: `[classes]`, log-probabilities of the classes; None for equal ones.
       margin: scalar, at least 0, a multiple of the true distance.
       likelihood_weight: scalar, at least 0, lambda of Eq. 6.
       gamma: scalar, at least 0, the focal exponent; 0 is Eq. 4.
       alpha: None, `[classes]`, or with 2 classes a scalar; see `softmax_focal_loss`.
+      weights: `[...]`, at least 0, what the loss of each example is multiplied by; None for 1. The
+        mean divides by the number of examples, whatever they weigh.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
 
@@ -57,7 +61,7 @@ def lgm_loss(
 
     Raises:
       ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if distances are not floating, labels not integer or where not bool.
+      TypeError: if distances are not floating, labels neither integer nor soft, or where not bool.
 
     References:
       Wan et al., Rethinking Feature Distribution for Loss Functions in Image Classification,
@@ -69,14 +73,12 @@ def lgm_loss(
     """
     distances, labels, where = checked_batch(distances, labels, where)
     half_log_det = _class_row("log_det", log_det, distances) / 2
-    margin = _checks.number("margin", margin, distances.dtype)
-    is_true = jax.nn.one_hot(labels, distances.shape[-1], dtype=bool)
-    enlarged = jnp.where(is_true, (1 + margin) * distances, distances)
-    logits = -enlarged - half_log_det + _class_row("log_prior", log_prior, distances)
-    focal = softmax_focal_loss(logits, labels, gamma=gamma, alpha=alpha)
-    negative_log_likelihood = jnp.sum(distances + half_log_det, axis=-1, where=is_true)
+    margins = _checks.number("margin", margin, distances.dtype) * distances
+    logits = -distances - half_log_det + _class_row("log_prior", log_prior, distances)
+    focal = of_softmax(logits, labels, margins, gamma=gamma, alpha=alpha)
+    negative_log_likelihood = of_labels(distances + half_log_det, labels)
     weight = _checks.number("likelihood_weight", likelihood_weight, distances.dtype)
-    return batch_mean(focal + weight * negative_log_likelihood, where, axis_name)
+    return batch_mean(focal + weight * negative_log_likelihood, where, axis_name, weights=weights)
 
 
 def lgm_loss_from_features(
@@ -90,6 +92,7 @@ def lgm_loss_from_features(
     likelihood_weight: ArrayLike = 0.01,
     gamma: ArrayLike = 0.0,
     alpha: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     where: ArrayLike | None = None,
     axis_name: Hashable | None = None,
     class_axis_name: Hashable | None = None,
@@ -108,6 +111,8 @@ def lgm_loss_from_features(
       likelihood_weight: scalar, at least 0, lambda of Eq. 6.
       gamma: scalar, at least 0, the focal exponent; 0 is Eq. 4.
       alpha: None, `[classes]`, or with 2 classes a scalar; see `softmax_focal_loss`.
+      weights: `[...]`, at least 0, what the loss of each example is multiplied by; None for 1. The
+        mean divides by the number of examples, whatever they weigh.
       where: `[...]`, bool, the valid examples; None for all.
       axis_name: the mapped axis that the batch is split over, or None.
       class_axis_name: the mapped axis that whatever is `[classes, ...]` is split over, or None;
@@ -139,21 +144,20 @@ def lgm_loss_from_features(
         return lgm_loss(
             half_mahalanobis(features, means, variances), labels, log_det=log_det,
             log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, gamma=gamma,
-            alpha=alpha, where=valid, axis_name=axis_name,
+            alpha=alpha, weights=weights, where=valid, axis_name=axis_name,
         )  # fmt: skip
     half_log_det = jnp.zeros(len(means), means.dtype) if log_det is None else log_det / 2
     prior = jnp.zeros(len(means)) if log_prior is None else log_prior
     prior = _checks.class_vector("log_prior", prior, len(means), means.dtype)
     classes = means, variances, prior - half_log_det
     others, own, bias = _streamed(features, labels, classes, class_axis_name)
-    margin = _checks.number("margin", margin, own.dtype)
-    log_odds = bias - (1 + margin) * own - others
+    log_odds = bias - (1 + _checks.number("margin", margin, own.dtype)) * own - others
     focal = focal_of_log_odds(
         log_odds, labels, len(means), gamma=gamma, alpha=alpha, class_axis_name=class_axis_name
     )
     weight = _checks.number("likelihood_weight", likelihood_weight, own.dtype)
     likelihood = own + of_class(half_log_det, labels, class_axis_name)
-    return batch_mean(focal + weight * likelihood, valid, axis_name)
+    return batch_mean(focal + weight * likelihood, valid, axis_name, weights=weights)
 
 
 def _streamed(

@@ -137,7 +137,7 @@ def vs_loss(
 
     References:
       Kini et al., Label-Imbalanced and Group-Sensitive Classification under
-      Overparameterization, NeurIPS 2021, Eq. 2 and Sec. 5.
+      Overparameterization, NeurIPS 2021: the VS loss.
 
     Example:
       >>> vs_loss([[0.0, 2.0]], [1], class_counts=[400, 100], exponent=0.5).round(4)
@@ -178,7 +178,7 @@ def cdt_loss(
 
     References:
       Ye et al., Identifying and Compensating for Feature Deviation in Imbalanced Deep Learning,
-      arXiv:2001.01385, Eq. 6 and 7.
+      arXiv:2001.01385: class-dependent temperatures in training.
 
     Example:
       >>> cdt_loss([[0.0, 2.0]], [1], class_counts=[400, 100], exponent=0.5).round(1)

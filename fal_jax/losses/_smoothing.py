@@ -76,8 +76,8 @@ def label_aware_smoothing(
         none of the three.
 
     References:
-      Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021, Eq. 5
-      to 7; the others share `s / K` as in its implementation.
+      Zhong et al., Improving Calibration for Long-Tailed Recognition (MiSLAS), CVPR 2021:
+      label-aware smoothing; the others share `s / K` as in its implementation.
 
     Example:
       >>> label_aware_smoothing([100, 55, 10], most=0.4, least=0.1, shape="linear")

@@ -38,7 +38,7 @@ def adjust(logits: ArrayLike, *, scale: ArrayLike = 1.0, shift: ArrayLike = 0.0)
 
     References:
       Kini et al., Label-Imbalanced and Group-Sensitive Classification under
-      Overparameterization, NeurIPS 2021, Eq. 2, with a = Delta and b = iota.
+      Overparameterization, NeurIPS 2021: the VS loss, with a = Delta and b = iota.
 
     Example:
       >>> adjust([1.0, 2.0], scale=2.0, shift=[0.0, 1.0])
@@ -190,11 +190,20 @@ def of_labels(losses: ArrayLike, labels: ArrayLike) -> jax.Array:
 
 
 def class_row(
-    name: str, value: ArrayLike, scores: jax.Array, *, of: str, minimum: float = -jnp.inf
+    name: str,
+    value: ArrayLike,
+    scores: jax.Array,
+    *,
+    of: str,
+    minimum: float = -jnp.inf,
+    any_value: bool = False,
 ) -> jax.Array:
-    """A scalar, `[classes]` or `[..., classes]`, checked and of the rank of scores."""
+    """A scalar, `[classes]` or `[..., classes]`, checked and of the rank of scores.
+
+    For `any_value`, where some rows are masked, the values of `[..., classes]` are not checked.
+    """
     if jnp.asarray(value).ndim > 1:
-        return _checks.like(name, value, scores, of=of, minimum=minimum)
+        return _checks.like(name, value, scores, of=of, minimum=minimum, any_value=any_value)
     vector = _checks.class_vector(
         name, value, scores.shape[-1], scores.dtype, minimum=minimum, scalar=True
     )

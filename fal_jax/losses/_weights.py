@@ -6,6 +6,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.losses._classification import checked
 from fal_jax.losses._focal import true_class_log_odds
 
 
@@ -95,17 +96,21 @@ def influence_balanced_weights(
     *,
     strength: ArrayLike = 1000.0,
     epsilon: ArrayLike = 1e-3,
+    where: ArrayLike | None = None,
 ) -> jax.Array:
     """Weights that make up for the influence of each example on the last layer.
 
-    `strength / (||p - onehot(y)||_1 ||f||_1 + epsilon)`, to multiply cross-entropy with.
+    `strength / (||p - q||_1 ||f||_1 + epsilon)`, to multiply cross-entropy with, where q is the one
+    hot or the soft label.
 
     Args:
       logits: `[..., classes]`, floating; at least 2 classes.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`; or soft, `[..., classes]`, floating, at least 0.
       feature_norms: `[...]`, floating, at least 0: `jnp.abs(features).sum(-1)`.
       strength: scalar, at least 0, the source's alpha.
       epsilon: scalar above 0.
+      where: `[...]`, bool, the valid examples; None for all. The others may hold anything and weigh
+        0.
 
     Returns:
       `[...]`, one weight an example, in `promote_types(dtype, float32)`; NaN for an out-of-range
@@ -113,25 +118,31 @@ def influence_balanced_weights(
 
     Raises:
       ValueError: if the shapes do not fit or a concrete hyper-parameter is out of range.
-      TypeError: if logits or feature_norms are not floating, or labels not integer.
+      TypeError: if logits or feature_norms are not floating, labels neither integer nor soft, or
+        where not bool.
 
     References:
-      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021, Eq. 8;
-      its implementation lets gradients through the weights.
+      Park et al., Influence-Balanced Loss for Imbalanced Visual Classification, ICCV 2021:
+      the influence-balanced loss; its implementation lets gradients through the weights.
 
     Example:
       >>> influence_balanced_weights([[0.0, 0.0]], [1], [4.0], strength=1.0).round(4)
       Array([0.2499], dtype=float32)
     """
-    logits = _checks.scores("logits", logits)
-    labels = _checks.labels(labels, logits.shape[:-1], of="logits")
+    logits, labels, valid = checked(logits, labels, where)
     norms = _checks.floating("feature_norms", feature_norms)
-    if norms.shape != labels.shape:
-        raise ValueError(f"feature_norms must have shape {labels.shape}, got shape {norms.shape}.")
-    wrong = jnp.exp(-jax.nn.softplus(true_class_log_odds(logits, labels)))  # 1 - p_y
+    if norms.shape != logits.shape[:-1]:
+        raise ValueError(
+            f"feature_norms must have shape {logits.shape[:-1]}, got shape {norms.shape}."
+        )
+    if labels.ndim == logits.ndim:
+        far = jnp.sum(jnp.abs(jax.nn.softmax(logits) - labels), axis=-1)
+    else:
+        far = 2 * jnp.exp(-jax.nn.softplus(true_class_log_odds(logits, labels)))  # 2 (1 - p_y)
     strength = _checks.number("strength", strength, logits.dtype)
     epsilon = _checks.number("epsilon", epsilon, logits.dtype, open_minimum=True)
-    return jax.lax.stop_gradient(strength / (2 * wrong * norms + epsilon))
+    weights = jax.lax.stop_gradient(strength / (far * norms + epsilon))
+    return weights if valid is None else jnp.where(valid, weights, 0)
 
 
 def _effective_weights(xp, counts, one_minus_beta):

@@ -9,7 +9,7 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks
 from fal_jax.anchors import initial_anchors
-from fal_jax.losses import distance_logits, squared_distances
+from fal_jax.losses import cosines, distance_logits, squared_distances
 
 HeadParams = dict[str, Any]
 
@@ -67,8 +67,8 @@ def cosine_head(num_classes: int, dim: int, *, scale: ArrayLike = 30.0) -> Head:
       scale: scalar above 0, the logit of a feature in its class' direction; may be traced.
 
     Returns:
-      A `Head` with the parameter `kernel [dim, classes]` (normal). A feature or a direction
-      shorter than 1e-6 counts as one of that length: a feature of 0 has logits of 0.
+      A `Head` with the parameter `kernel [dim, classes]` (normal). A feature of 0 has logits of 0;
+      see `fal_jax.losses.cosines`.
 
     Raises:
       ValueError: num_classes is below 2, dim below 1 or a concrete scale not above 0.
@@ -89,8 +89,7 @@ def cosine_head(num_classes: int, dim: int, *, scale: ArrayLike = 30.0) -> Head:
         return {"kernel": jax.random.normal(key, (dim, num_classes))}
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
-        features = _checks.floating("features", features)
-        return scale * jnp.matmul(_unit(features, -1), _unit(params["kernel"], 0))
+        return scale * cosines(features, params["kernel"].T)
 
     return Head(init, apply)
 
@@ -123,9 +122,3 @@ def anchored_head(num_classes: int, dim: int, *, spread: ArrayLike = 4.0) -> Hea
         return distance_logits(squared_distances(features, params["anchors"]))
 
     return Head(init, apply)
-
-
-def _unit(vectors: jax.Array, axis: int) -> jax.Array:
-    """Vectors along an axis, scaled to length 1."""
-    squares = jnp.sum(vectors**2, axis=axis, keepdims=True)
-    return vectors * jax.lax.rsqrt(jnp.maximum(squares, 1e-12))

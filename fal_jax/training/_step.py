@@ -20,12 +20,14 @@ class Batch(NamedTuple):
       labels: `[batch]`, integer.
       where: `[batch]`, bool, the valid examples; the others may hold anything.
       step: how many steps came before; the trainer sets it, for losses that change in training.
+      weights: `[batch]`, how much each example counts in the loss, for losses that look; or None.
     """
 
     inputs: jax.Array
     labels: jax.Array
     where: jax.Array
     step: jax.Array | int = 0
+    weights: jax.Array | None = None
 
 
 class Loss(Protocol):
@@ -162,9 +164,18 @@ def with_params(state: TrainState, params: Params) -> TrainState:
 
 
 def fit(
-    trainer: Trainer, state: TrainState, inputs: ArrayLike, labels: ArrayLike, batches: ArrayLike
+    trainer: Trainer,
+    state: TrainState,
+    inputs: ArrayLike,
+    labels: ArrayLike,
+    batches: ArrayLike | Callable[[jax.Array], jax.Array],
+    *,
+    num_steps: int | None = None,
 ) -> tuple[TrainState, jax.Array]:
     """Trains one model, as one scan over the steps; pure, to be jitted or vmapped.
+
+    Batches may be drawn inside the scan, by `state.step`: so a sampler can change in training, as
+    deferred re-sampling does, without being compiled anew.
 
     Args:
       trainer: what to do in a step.
@@ -172,17 +183,33 @@ def fit(
       inputs: `[rows, ...]`, the training data, already on the device.
       labels: `[rows]`, integer.
       batches: `[steps, batch]`, row numbers, -1 for padding; see `fal_jax.data.epoch_batches`.
-        A step of padding alone is no step: it leaves the state as it is.
+        A step of padding alone is no step: it leaves the state as it is. Or a function of the step
+        that draws a batch, `[batch]`; see `fal_jax.data.sample_rows`.
+      num_steps: how many batches a function draws; None where batches are given.
 
     Returns:
       The last state and the loss at each step, `[steps]`.
+
+    Raises:
+      ValueError: batches is a function and num_steps is None.
+
+    Example:
+      >>> from fal_jax import data, training
+      >>> exponent = training.switched(1.0, 0.0, at=800)  # DRS: rows alike, then classes alike
+      >>> def draw(step):  # with rows = data.class_rows(labels, num_classes)
+      ...     key = jax.random.fold_in(jax.random.key(0), step)
+      ...     return data.sample_rows(key, rows, 256, exponent=exponent(step))
     """
     inputs, labels = jnp.asarray(inputs), jnp.asarray(labels)
+    if callable(batches) and num_steps is None:
+        raise ValueError("num_steps must be given where batches is a function, got None.")
 
-    def step(state: TrainState, rows: jax.Array) -> tuple[TrainState, jax.Array]:
+    def step(state: TrainState, rows: jax.Array | None) -> tuple[TrainState, jax.Array]:
+        rows = batches(state.step) if callable(batches) else jnp.asarray(rows)
         where = rows >= 0
         new, loss = trainer.update(state, Batch(inputs[rows], labels[rows], where))
         is_step = jnp.any(where)
         return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
 
-    return jax.lax.scan(step, state, jnp.asarray(batches))
+    given = None if callable(batches) else jnp.asarray(batches)
+    return jax.lax.scan(step, state, given, length=num_steps)

@@ -41,7 +41,8 @@ def test_the_exponent_switches_without_compiling_anew():
 
 
 def class_aware(steps, batch_size, seed=0):
-    draw = jax.jit(jax.vmap(lambda n: data.class_aware_rows(seed, ROWS, batch_size, step=n)))
+    key = jax.random.key(seed)
+    draw = jax.jit(jax.vmap(lambda n: data.class_aware_rows(key, ROWS, batch_size, step=n)))
     return np.asarray(draw(jnp.arange(steps)))
 
 
@@ -65,17 +66,17 @@ def test_a_class_hands_out_all_its_rows_before_any_twice_and_then_in_another_ord
 def test_all_orders_of_a_small_class_come_equally_often():
     labels = np.array([0, 0, 0, 1])
     rows = data.class_rows(labels, 2)
-    draw = jax.jit(jax.vmap(lambda seed: data.class_aware_rows(seed, rows, 6, step=0)))
-    drawn = np.asarray(draw(jnp.arange(6000)))
+    draw = jax.jit(jax.vmap(lambda key: data.class_aware_rows(key, rows, 6, step=0)))
+    drawn = np.asarray(draw(jax.random.split(jax.random.key(0), 6000)))
     orders = [tuple(row[labels[row] == 0]) for row in drawn]
     counts = np.unique(orders, axis=0, return_counts=True)[1]
     assert counts.size == 6
     assert np.all(np.abs(counts - 1000) < 5 * np.sqrt(1000))
 
 
-def test_seeds_differ_and_a_batch_is_a_function_of_seed_and_step():
+def test_keys_differ_and_a_batch_is_a_function_of_key_and_step():
     assert not np.array_equal(class_aware(5, 6, seed=0), class_aware(5, 6, seed=1))
-    one = data.class_aware_rows(0, ROWS, 6, step=3)
+    one = data.class_aware_rows(jax.random.key(0), ROWS, 6, step=3)
     assert np.array_equal(one, class_aware(5, 6)[3])
 
 

@@ -25,25 +25,28 @@ def expected_loss(name, outputs, head, batch, settings):
         options["alpha"] = reference.effective_number_weights(
             settings["class_counts"], one_minus_beta=settings["one_minus_beta"]
         )
-    where = batch.where
+    where, weights = batch.where, batch.weights
     if name.endswith("LGM"):
         distances = reference.half_mahalanobis(outputs.features, head["anchors"])
-        options |= {"likelihood_weight": settings["likelihood_weight"], "where": where}
+        options |= {"likelihood_weight": settings["likelihood_weight"]}
+        options |= {"weights": weights, "where": where}
         margin = settings["relative_margin"]
         return reference.lgm_loss(distances, batch.labels, margin=margin, **options)
     if "FAL" in name or "FAML" in name:
-        options |= {"margin": settings["margin"], "beta": settings["beta"], "where": where}
+        options |= {"margin": settings["margin"], "beta": settings["beta"]}
+        options |= {"weights": weights, "where": where}
         return reference.fal_loss_from_features(
             outputs.features, batch.labels, head["anchors"], **options
         )
-    return reference.softmax_focal_loss(outputs.logits, batch.labels, **options)[where].mean()
+    each = reference.softmax_focal_loss(outputs.logits, batch.labels, **options)
+    return (each if weights is None else weights * each)[where].mean()
 
 
 @each_method
 def test_losses_are_the_papers_equations_by_their_settings(rng, name):
     method = METHODS[name]
     labels, where = rng.integers(0, 2, 12), rng.random(12) < 0.7
-    batch = Batch(np.zeros((12, 3)), labels, where)
+    batch = Batch(np.zeros((12, 3)), labels, where, weights=rng.uniform(0, 2, 12))
     outputs = Outputs(rng.normal(size=(12, 3)), 3 * rng.normal(size=(12, 2)))
     head = {"anchors": rng.normal(size=(2, 3))}
     for trial in range(3):

@@ -37,6 +37,7 @@ AXES = {
     "noise": "... classes",
     "ignored": "... classes",
     "feature_norms": "...",
+    "weights": "...",
     "counts": "classes",
     "trained_log_prior": "classes",
     "prototypes": "classes prototypes dim",
@@ -54,6 +55,7 @@ NON_NEGATIVE = {
 _FLOAT32 = 2e-6
 _RANGES = dict.fromkeys(("logits", "log_odds", "losses"), (-10, 10))
 _RANGES |= {"distances": (0, 10), "affinities": (0, 1), "feature_norms": (0, 5)}
+_RANGES["weights"] = (0, 2)
 _EXTREMES = {"distances": (0.0, 1e4, 1.0), "cosines": (-1.0, 0.0, 1.0), "affinities": (0.0, 1.0)}
 
 
@@ -156,8 +158,8 @@ class Case:
             values = _EXTREMES.get(self.first, (-1e4, 0.0, 1e4))
             rows = np.array(list(itertools.product(values, repeat=self.classes)))
             rows = rows if "classes" in self.axes(self.first) else rows[:, 0]
-            others = self.draw(batch=(len(rows),))
-            arrays |= {name: others[name] for name in arrays if "..." in self.axes(name)}
+        others = self.draw(batch=(len(rows),))
+        arrays |= {name: others[name] for name in arrays if "..." in self.axes(name)}
         arrays[self.first] = rows
         if self.elementwise:
             arrays["labels"] = np.arange(rows.size).reshape(rows.shape) % 2

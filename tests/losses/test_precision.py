@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from fal_jax import losses
-from tests import reference
+from tests import reference, reference_family
 from tests.losses.case import assert_close
 
 
@@ -78,6 +78,39 @@ def test_tiny_losses_keep_their_digits(gamma):
     assert_allclose(softmax(logits, label), expected, rtol=1e-5)
     expected = reference.sigmoid_focal_loss(logits, targets, gamma=gamma)
     assert_allclose(sigmoid(logits, targets), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1e-18, 1e-13, 1.0, 1e18])
+def test_cosines_and_their_slopes_hold_for_vectors_of_any_size(size, rng):
+    """Their squares would vanish or overflow; the slope grows as the vector shrinks."""
+    features, anchors = rng.normal(size=(2, 3, 4)).astype(np.float32)
+
+    def of(features, anchors):
+        return losses.cosines(features, anchors), jax.jacrev(losses.cosines)(features, anchors)
+
+    expected, slope = jax.jit(of)(features, anchors)
+    value, scaled = jax.jit(of)(np.float32(size) * features, np.float32(size) * anchors)
+    assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+    assert_allclose(scaled * np.float32(size), slope, rtol=1e-5, atol=1e-6)
+
+
+def test_the_angle_of_arcface_keeps_its_digits_near_0():
+    """1 - c^2 has few of them there in float32; the slope shows one over the sine."""
+    cosines = (1 - np.geomspace(1e-5, 1e-3, 9)).astype(np.float32)
+    labels, options = np.zeros(9, int), {"margin": 0.5, "scale": 1.0}
+
+    @jax.grad  # not compiled, which may fuse the square and the difference
+    def slope(cosines):
+        rows = jnp.stack([cosines, jnp.zeros(9)], axis=-1)
+        return losses.arcface_loss(rows, labels, **options).sum()
+
+    def expected(cosines):
+        rows = np.stack([cosines, np.zeros(9)], axis=-1)
+        return reference_family.arcface_loss(rows, labels, **options)
+
+    exact = cosines.astype(np.float64)
+    between = expected(exact + 1e-9) - expected(exact - 1e-9)
+    assert_allclose(slope(cosines), between / 2e-9, rtol=5e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8])

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, NamedSharding
 from numpy.testing import assert_allclose, assert_array_equal
 
 from fal_jax import data, losses, models, training
@@ -53,6 +54,68 @@ def test_deferred_weights_are_two_trainings_one_after_the_other(rng):
         jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-5), state.params, last.params)
         assert state.step == len(batches)
     assert run._cache_size() == 1
+
+
+def test_deferred_resampling_is_two_samplers_one_after_the_other(rng):
+    """Rows drawn alike up to a step, and classes alike from it on."""
+    inputs, labels, batches = problem(rng)
+    rows, num_steps = data.class_rows(labels, 2), len(batches)
+
+    def draw(step, at):
+        exponent = training.switched(1.0, 0.0, at=at)(step)
+        key = jax.random.fold_in(jax.random.key(3), step)
+        return data.sample_rows(key, rows, 16, exponent=exponent)
+
+    @jax.jit
+    def run(at):
+        given = jax.vmap(lambda step: draw(step, at))(jnp.arange(num_steps))
+        trainer = training.trainer(models.mlp(3, 2), weighted(lambda _: WEIGHTS), optax.sgd(0.1))
+        state = trainer.init(jax.random.key(0))
+        drawn = training.fit(
+            trainer, state, inputs, labels, lambda step: draw(step, at), num_steps=num_steps
+        )
+        return given, drawn, training.fit(trainer, state, inputs, labels, given)
+
+    for at in (0, 6, num_steps):
+        given, drawn, expected = run(at)
+        jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-5, atol=1e-7), drawn, expected)
+        rare = labels[given].mean(axis=-1)
+        # A quarter of the rows is of class 1.
+        assert rare[:at].sum() <= 0.33 * at
+        assert rare[at:].sum() >= 0.4 * (num_steps - at)
+    assert run._cache_size() == 1
+
+
+def test_drawn_batches_need_a_number_of_steps():
+    trainer = training.trainer(models.mlp(3, 2), weighted(lambda _: WEIGHTS), optax.sgd(0.1))
+    with pytest.raises(ValueError, match="num_steps must be given"):
+        training.fit(trainer, None, np.ones((4, 3)), np.zeros(4, int), lambda step: step)
+
+
+def test_counts_seen_are_those_of_all_batches_on_all_devices_and_compile_once(rng):
+    labels = rng.integers(-1, 5, (3, 8, 6))  # -1 and 4 are no classes
+    where = rng.random((3, 8, 6)) < 0.7
+
+    def count(labels, counts, where):
+        return training.counts_seen(labels, counts, where=where, axis_name="batch")
+
+    mesh = jax.make_mesh((8,), ("batch",), axis_types=(AxisType.Auto,))
+    split = jax.P("batch")
+    run = jax.jit(
+        jax.shard_map(count, mesh=mesh, in_specs=(split, jax.P(), split), out_specs=jax.P())
+    )
+    for start in (np.zeros(4, np.int32), np.full(4, 0.5, np.float32)):
+        counts = jax.device_put(start, NamedSharding(mesh, jax.P()))
+        for step in range(3):
+            counts = run(labels[step], counts, where[step])
+        valid = labels[where & (labels >= 0) & (labels < 4)]
+        assert_array_equal(counts, start + np.bincount(valid, minlength=4))
+        assert counts.dtype == start.dtype
+        one = training.counts_seen(labels, start, where=where)
+        assert_array_equal(one, counts)
+    assert run._cache_size() == 2  # one a dtype
+    with pytest.raises(ValueError, match=r"counts must have shape \[classes\], got shape \(\)"):
+        training.counts_seen(labels, 0)
 
 
 def test_a_ramp_of_a_tree_is_exact_at_both_ends():
