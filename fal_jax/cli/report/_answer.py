@@ -1,0 +1,132 @@
+"""The answer on top of the report: what is best, by how much, and whether to trust it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fal_jax import metrics
+from fal_jax.cli.report import _curves, _words
+from fal_jax.cli.report._comparison import Comparison
+from fal_jax.estimators.baselines import BASELINES
+
+_LEVEL = 0.05
+_SHARE = 0.01  # of the rows, that raise an alarm
+
+
+class Tile(NamedTuple):
+    """One number of the answer, what it is, and what it is to be read against."""
+
+    value: str
+    name: str
+    note: str
+
+
+class Answer(NamedTuple):
+    """What the comparison found: a headline, sentences below it, and its numbers."""
+
+    headline: str
+    sentences: list[str]
+    tiles: list[Tile]
+
+
+def answer(comparison: Comparison) -> Answer:
+    """The best method, what it is worth, and how sure that is."""
+    best, metric = comparison.record["best"], comparison.metric
+    cell = comparison.record["methods"][best]["metrics"].get(metric, {})
+    mean, spread = _words.number(cell.get("mean")), _words.number(cell.get("std"))
+    num_folds = comparison.folds(best, metric).size
+    headline = f"{best} comes first, with {_words.metric(metric)} {mean} ± {spread}"
+    headline += f" over {num_folds} folds." if num_folds > 1 else " on one split."
+    tiles = [Tile(mean, _words.metric(metric), f"± {spread} between folds")]
+    sentences, more = (_alarms if comparison.is_binary else _rarest)(comparison, best)
+    return Answer(headline, [_difference(comparison), *sentences], tiles + more)
+
+
+def against_best(comparison: Comparison) -> dict[str, tuple[metrics.Comparison, float]]:
+    """Each other method less the best, fold by fold, with its p-value, by Holm for all of them."""
+    metric, best = comparison.metric, comparison.record["best"]
+    folds = {name: comparison.folds(name, metric) for name in comparison.names}
+    first = folds.pop(best)
+    tests = {
+        name: metrics.corrected_t_test(second, first, 1 / max(1, first.size - 1))
+        for name, second in folds.items()
+        if first.size and second.shape == first.shape and np.isfinite(second - first).all()
+    }
+    adjusted = metrics.holm([test.p_value() for test in tests.values()])
+    return {n: (test, float(p)) for (n, test), p in zip(tests.items(), adjusted, strict=True)}
+
+
+def rival(comparison: Comparison) -> str | None:
+    """What the best is held against: the strongest baseline, or else the runner-up."""
+    best, *others = comparison.names
+    baselines = [name for name in others if name in BASELINES]
+    return next(iter(baselines if baselines and best not in BASELINES else others), None)
+
+
+def _difference(comparison: Comparison) -> str:
+    name = rival(comparison)
+    if name is None:
+        return "There is no other method to hold it against."
+    role = "the strongest baseline" if name in BASELINES else "the runner-up"
+    found = against_best(comparison).get(name)
+    if found is None:
+        return f"It can't be held against {name}, {role}, fold by fold."
+    test, p_value = found
+    gap = abs(test.difference)
+    side = "above" if test.difference <= 0 else "below"
+    stands = f"That is {gap:.3f} {side} {name}, {role}"
+    if test.size < 2:
+        return f"{stands}; one split can't tell whether that is chance."
+    if p_value < _LEVEL:
+        return f"{stands}, a significant difference ({_words.chance(p_value)})."
+    return f"{stands}, which may well be chance ({_words.chance(p_value)})."
+
+
+def _alarms(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
+    """What alarms on 1% of the rows find, and whether their probabilities hold."""
+    scores, is_positive = comparison.chances[best][0], comparison.is_class(0)
+    rows, positives = is_positive.size, int(is_positive.sum())
+    found = _curves.at_alarms(scores, is_positive, max(1, round(_SHARE * rows)))
+    recall, precision = found.hits / positives, found.hits / found.alarms
+    limit = min(1.0, found.alarms / positives)
+    most = "" if limit == 1 else f", of at most {_words.percent(limit)} that so few alarms can find"
+    low, high = _curves.interval(found.hits, found.alarms)
+    holds = "too high" if found.chance > high else "too low" if found.chance < low else "borne out"
+    error = float(metrics.binary_calibration_error(scores, is_positive.astype(np.int32)))
+    sentences = [
+        f"With alarms on 1% of the rows ({found.alarms:,} of {rows:,}) it finds "
+        f"{_words.percent(recall)} of the positives{most}; {_words.percent(precision)} of these "
+        "alarms are right.",
+        f"Their mean probability is {_words.percent(found.chance)}: {holds}.",
+    ]
+    return sentences, [
+        Tile(_words.percent(recall), "of positives found", f"at {found.alarms:,} alarms (1%)"),
+        Tile(_words.percent(precision), "of these alarms right",
+             f"mean probability {_words.percent(found.chance)}"),
+        Tile(_words.number(error), "calibration error", "expected, over all rows"),
+    ]  # fmt: skip
+
+
+def _rarest(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
+    """What becomes of the rarest class, and whether the likeliest class's probability holds."""
+    counts = np.bincount(comparison.labels, minlength=len(comparison.classes))
+    rare = int(np.where(counts > 0, counts, counts.sum() + 1).argmin())
+    decided = comparison.decided[best]
+    hits = int(((decided == rare) & (comparison.labels == rare)).sum())
+    recall, said = hits / counts[rare], int((decided == rare).sum())
+    precision = hits / said if said else 0.0
+    chances = np.stack(comparison.chances[best], axis=1)
+    error = float(metrics.top_label_calibration_error(chances, comparison.labels))
+    name = comparison.classes[rare]
+    sentences = [
+        f"It finds {_words.percent(recall)} of the rarest class, {name} ({counts[rare]:,} rows); "
+        f"{_words.percent(precision)} of the {said:,} rows that it takes for it are of it.",
+        f"The probability of the likeliest class is off by {_words.percent(error)} on average.",
+    ]
+    return sentences, [
+        Tile(_words.percent(recall), f"of {name} found", "the rarest class"),
+        Tile(_words.percent(precision), f"of “{name}” right", f"{said:,} rows"),
+        Tile(_words.number(error), "calibration error", "of the likeliest class"),
+    ]
+
+
