@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     X, y = table.features[rows], table.labels[rows]
     folds = data.stratified_folds(y, num_folds=options.folds, seed=0)
     scores = {"row": rows, "fold": folds, "label": y}
-    found, embedding = {}, None
+    found, embedding = {}, {}
     for name, make in classifiers(options.epochs).items():
         console.print(f"{name} ...")
         found[name], scores[name], last = cross_validated(make, X, y, folds)
@@ -79,10 +79,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def classifiers(epochs: int) -> dict[str, Any]:
     """What makes each method's classifier."""
     return {
-        "FAL": lambda: FocusedAnchorsClassifier(epochs=epochs, random_state=0),
-        "FL": lambda: ImbalancedMLPClassifier("FL", epochs=epochs, random_state=0),
-        "CE": lambda: ImbalancedMLPClassifier("CE", epochs=epochs, random_state=0),
-        "XGBoost": lambda: XGBClassifier(n_estimators=200, learning_rate=0.1, random_state=0),
+        "FAL": lambda: FocusedAnchorsClassifier(members=8, epochs=epochs, random_state=0),
+        "CE": lambda: ImbalancedMLPClassifier("CE", members=8, epochs=epochs, random_state=0),
+        "XGBoost": lambda: XGBClassifier(n_estimators=200, learning_rate=0.1, n_jobs=1),
         "LR": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
     }
 
@@ -120,10 +119,11 @@ def cross_validated(
 def plane(
     classifier: FocusedAnchorsClassifier, X: np.ndarray, y: np.ndarray, most: int = 2000
 ) -> dict[str, Any]:
-    """The embedding of some rows, and the anchors, on the two main axes."""
-    features, anchors = classifier.transform(X[:most]), classifier.ensemble_.params["head"]
+    """The first member's embedding of some rows, and its anchors, on the two main axes."""
+    anchors = np.asarray(classifier.ensemble_.params["head"]["anchors"][0])
+    features = classifier.transform(X[:most])[:, : anchors.shape[1]]
     axes = PCA(2).fit(features)
-    points, crosses = axes.transform(features), axes.transform(np.asarray(anchors["anchors"][0]))
+    points, crosses = axes.transform(features), axes.transform(anchors)
     return {
         "method": "FAL",
         "points": points.round(3).tolist(),

@@ -78,28 +78,21 @@ def _difference(comparison: Comparison) -> str:
     if test.size < 2:
         return f"{stands}; one split can't tell whether that is chance."
     if p_value < _LEVEL:
-        return f"{stands}, a significant difference ({_words.chance(p_value)})."
-    return f"{stands}, which may well be chance ({_words.chance(p_value)})."
+        return f"{stands}, more than chance would do (p {_words.chance(p_value)})."
+    return f"{stands}, which may well be chance (p {_words.chance(p_value)})."
 
 
 def _alarms(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
-    """What alarms on 1% of the rows find, and whether their probabilities hold."""
+    """What alarms find, beside the rival's, and whether their probabilities hold."""
     scores, is_positive = comparison.chances[best][0], comparison.is_class(0)
     rows, positives = is_positive.size, int(is_positive.sum())
     found = _curves.at_alarms(scores, is_positive, max(1, round(_SHARE * rows)))
     recall, precision = found.hits / positives, found.hits / found.alarms
-    limit = min(1.0, found.alarms / positives)
-    most = "" if limit == 1 else f", of at most {_words.percent(limit)} that so few alarms can find"
-    low, high = _curves.interval(found.hits, found.alarms)
-    holds = "too high" if found.chance > high else "too low" if found.chance < low else "borne out"
+    budgets = [("1% of the rows", found.alarms)]
+    if positives > found.alarms:
+        budgets.append(("as many rows as there are positives", positives))
     error = float(metrics.binary_calibration_error(scores, is_positive.astype(np.int32)))
-    sentences = [
-        f"With alarms on 1% of the rows ({found.alarms:,} of {rows:,}) it finds "
-        f"{_words.percent(recall)} of the positives{most}; {_words.percent(precision)} of these "
-        "alarms are right.",
-        f"Their mean probability is {_words.percent(found.chance)}: {holds}.",
-    ]
-    return sentences, [
+    return [*(_found(comparison, *budget) for budget in budgets), _trust(scores, is_positive)], [
         Tile(_words.percent(recall), "of positives found", f"at {found.alarms:,} alarms (1%)"),
         Tile(_words.percent(precision), "of these alarms right",
              f"mean probability {_words.percent(found.chance)}"),
@@ -107,13 +100,39 @@ def _alarms(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
     ]  # fmt: skip
 
 
+def _found(comparison: Comparison, where: str, alarms: int) -> str:
+    is_positive, other = comparison.is_class(0), rival(comparison)
+    positives = int(is_positive.sum())
+    names = [comparison.record["best"], *([] if other is None else [other])]
+    hits = [_curves.at_alarms(comparison.chances[n][0], is_positive, alarms).hits for n in names]
+    beside = "" if other is None else f"; {other} finds {hits[1]:,.0f}"
+    return (
+        f"With alarms on {where} ({alarms:,}) it finds {hits[0]:,.0f} of the {positives:,} "
+        f"positives, {_words.percent(hits[0] / positives)}{beside}."
+    )
+
+
+def _trust(scores: np.ndarray, is_positive: np.ndarray) -> str:
+    """In how many tiers of rows the share of positives bears the probability out."""
+    tiers = _curves.tiers(scores, is_positive.astype(np.int32))
+    off = [tier for tier in tiers if not tier[3] <= tier[2] <= tier[4]]
+    if not off:
+        return f"Its probability is borne out in all {len(tiers)} tiers of rows by score."
+    rows, hits, chance, *_ = max(off, key=lambda tier: abs(tier[2] - tier[1] / tier[0]))
+    return (
+        f"Its probability is borne out in {len(tiers) - len(off)} of {len(tiers)} tiers of rows by "
+        f"score; it is furthest off for {rows:,} rows, which it gives {_words.percent(chance)} on "
+        f"average, and of which {_words.percent(hits / rows)} are positive."
+    )
+
+
 def _rarest(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
     """What becomes of the rarest class, and whether the likeliest class's probability holds."""
     counts = np.bincount(comparison.labels, minlength=len(comparison.classes))
     rare = int(np.where(counts > 0, counts, counts.sum() + 1).argmin())
     decided = comparison.decided[best]
-    hits = int(((decided == rare) & (comparison.labels == rare)).sum())
-    recall, said = hits / counts[rare], int((decided == rare).sum())
+    hits = np.count_nonzero((decided == rare) & (comparison.labels == rare))
+    recall, said = hits / counts[rare], np.count_nonzero(decided == rare)
     precision = hits / said if said else 0.0
     chances = np.stack(comparison.chances[best], axis=1)
     error = float(metrics.top_label_calibration_error(chances, comparison.labels))
@@ -125,8 +144,6 @@ def _rarest(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
     ]
     return sentences, [
         Tile(_words.percent(recall), f"of {name} found", "the rarest class"),
-        Tile(_words.percent(precision), f"of “{name}” right", f"{said:,} rows"),
+        Tile(_words.percent(precision), "right where it says so", f"{said:,} rows"),
         Tile(_words.number(error), "calibration error", "of the likeliest class"),
     ]
-
-

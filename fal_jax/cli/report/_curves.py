@@ -48,7 +48,7 @@ def view(scores: np.ndarray, is_positive: np.ndarray, *, points: int) -> dict[st
         "hits": hits.tolist(),
         "scores": [float(f"{level:.4g}") for level in levels],
         "even": _bins(scores, labels, _even(scores)),
-        "tiers": _bins(scores, labels, _tiers(scores)),
+        "tiers": tiers(scores, labels),
     }
 
 
@@ -57,6 +57,18 @@ def at_alarms(scores: np.ndarray, is_positive: np.ndarray, alarms: int) -> Alarm
     precision = metrics.precision_at_k(scores, is_positive.astype(np.int32), k=alarms)
     chance = np.sort(scores)[-alarms:].mean(dtype=np.float64)
     return Alarms(alarms, float(precision) * alarms, float(chance))
+
+
+def tiers(scores: np.ndarray, labels: np.ndarray) -> list[list[float]]:
+    """Tiers of ranks, each some 2 times as large as all above it; ties stay together.
+
+    Of each its rows, its positives, its mean probability, and the interval of its positives' share.
+    """
+    edges = [scores.size]
+    while edges[-1] > 3 * _TIER:
+        edges.append(round(edges[-1] / 3))
+    levels = np.sort(scores)[scores.size - np.array(edges)]
+    return _bins(scores, labels, np.searchsorted(levels, scores, side="right"))
 
 
 def interval(hits: float, rows: float) -> tuple[float, float]:
@@ -100,15 +112,6 @@ def _thinned(
 def _even(scores: np.ndarray) -> np.ndarray:
     """Bins of equal width, as `metrics.binary_calibration_error` has them."""
     return np.clip((scores * NUM_BINS).astype(np.int32), 0, NUM_BINS - 1)
-
-
-def _tiers(scores: np.ndarray) -> np.ndarray:
-    """Tiers of ranks, each some 3 times as large as all above it; ties stay together."""
-    edges = [scores.size]
-    while edges[-1] > 3 * _TIER:
-        edges.append(round(edges[-1] / np.sqrt(10)))
-    levels = np.sort(scores)[scores.size - np.array(edges)]
-    return np.searchsorted(levels, scores, side="right")
 
 
 def _bins(scores: np.ndarray, labels: np.ndarray, place: np.ndarray) -> list[list[float]]:

@@ -12,10 +12,11 @@ import numpy as np
 
 from fal_jax import metrics
 from fal_jax.cli.report import _answer, _curves, _rows, _words
-from fal_jax.cli.report._comparison import Comparison, Record, Scores, lower_is_better, read
+from fal_jax.cli.report._comparison import Comparison, Record, Scores, read
+from fal_jax.cli.report._table import table
 
 _POINTS, _MAX_POINTS = 40_000, 600  # of all curves together, and of one
-_SCRIPTS = ("plot.js", "charts.js", "tables.js", "report.js")
+_SCRIPTS = ("plot.js", "charts.js", "tables.js", "rows.js", "report.js")
 
 
 def html(record: Record, scores: Scores) -> str:
@@ -39,21 +40,20 @@ def html(record: Record, scores: Scores) -> str:
     except ModuleNotFoundError as error:
         raise ImportError("The report needs jinja2: pip install fal-jax[cli]") from error
     comparison = read(record, scores)
-    files = importlib.resources.files(__package__) / "page"
+    files = importlib.resources.files("fal_jax.cli.report") / "page"
     style = (files / "style.css").read_text(encoding="utf-8")
     script = "\n".join((files / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     data = json.dumps(_drawn(comparison), allow_nan=False, separators=(",", ":"))
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"number": _words.number, "metric": _words.metric, "items": _flat}
+    environment.filters |= {"metric": _words.metric, "items": _flat}
     template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
     return template.render(
         record=record,
         comparison=comparison,
         answer=_answer.answer(comparison),
-        methods=_methods(comparison),
-        metrics=_metrics(comparison),
+        table=table(comparison),
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -69,19 +69,9 @@ def _hash(text: str) -> str:
 
 
 def _drawn(comparison: Comparison) -> dict[str, Any]:
-    """What the scripts draw, JSON-ready."""
-    methods, names = comparison.record["methods"], comparison.names
-    points = min(_MAX_POINTS, _POINTS // (len(names) * len(comparison.shown)))
-    views = {
-        name: [
-            _curves.view(chances, comparison.is_class(place), points=points)
-            for place, chances in enumerate(comparison.chances[name])
-        ]
-        for name in names
-    }
-    confusions = [_confusion(comparison, name) for name in names]
-    embedding = comparison.record["embedding"]
-    thresholds = [methods[name].get("threshold") for name in names]
+    """What the scripts draw, JSON-ready; lists by method are in the order of the names."""
+    record, names = comparison.record, comparison.names
+    embedding = record["embedding"]
     return {
         "methods": names,
         "classes": comparison.classes,
@@ -89,48 +79,33 @@ def _drawn(comparison: Comparison) -> dict[str, Any]:
         "binary": comparison.is_binary,
         "metric": _words.metric(comparison.metric),
         "folds": [_known(comparison.folds(name, comparison.metric)) for name in names],
-        "views": [views[name] for name in names],
-        "thresholds": thresholds,
-        "confusions": confusions,
-        "embedding": embedding and embedding | {"classes": comparison.record["table"]["classes"]},
+        "views": [_views(comparison, name) for name in names],
+        "thresholds": [record["methods"][name]["threshold"] for name in names],
+        "confusions": [_confusion(comparison, name) for name in names],
+        "embedding": embedding and {**embedding, "classes": record["table"]["classes"]},
         "rows": _rows.rows(comparison),
     }
 
 
+def _views(comparison: Comparison, name: str) -> list[dict[str, Any]]:
+    """A method's curves and calibration for each class that is shown."""
+    points = min(_MAX_POINTS, _POINTS // (len(comparison.names) * len(comparison.shown)))
+    return [
+        _curves.view(chances, comparison.is_class(place), points=points)
+        for place, chances in enumerate(comparison.chances[name])
+    ]
+
+
 def _confusion(comparison: Comparison, name: str) -> list[list[int]] | None:
-    decided = comparison.decided[name]
+    decided, size = comparison.decided[name], len(comparison.classes)
     if decided is None:
         return None
-    size = len(comparison.classes)
-    return np.asarray(
-        metrics.confusion_matrix(decided, comparison.labels, num_classes=size), np.int64
-    ).tolist()
+    counts = metrics.confusion_matrix(decided, comparison.labels, num_classes=size)
+    return np.asarray(counts).astype(int).tolist()
 
 
 def _known(values: np.ndarray) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values]
-
-
-def _metrics(comparison: Comparison) -> list[dict[str, Any]]:
-    """The columns of the table: the main metric first, then those of any method."""
-    names = dict.fromkeys([comparison.metric])
-    for method in comparison.record["methods"].values():
-        names |= dict.fromkeys(method["metrics"])
-    return [{"name": name, "lower": lower_is_better(name)} for name in names]
-
-
-def _methods(comparison: Comparison) -> list[dict[str, Any]]:
-    """The rows of the table: a method's record, and its difference from the best."""
-    against = _answer.against_best(comparison)
-    rows = []
-    for name in comparison.names:
-        row = {"name": name, "record": comparison.record["methods"][name], "difference": None}
-        if name in against:
-            test, p_value = against[name]
-            row |= {"difference": test.difference, "signed": _words.signed(test.difference)}
-            row |= {"p_value": p_value, "chance": _words.chance(p_value)}
-        rows.append(row)
-    return rows
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

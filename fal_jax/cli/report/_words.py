@@ -29,12 +29,12 @@ def metric(name: str) -> str:
 
 def number(value: float | None) -> str:
     """Three decimals, or a dash for what is not known."""
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
+    return "\N{EN DASH}" if value is None or math.isnan(value) else f"{value:.3f}"
 
 
 def signed(value: float) -> str:
     """Three decimals with a sign."""
-    return f"{value:+.3f}".replace("-", "−")
+    return f"{value:+.3f}"
 
 
 def percent(share: float) -> str:
@@ -43,5 +43,5 @@ def percent(share: float) -> str:
 
 
 def chance(p_value: float) -> str:
-    """A p-value."""
-    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.3f}"
+    """A p-value, as it stands after "p"."""
+    return "< 0.001" if p_value < 0.001 else f"= {p_value:.3f}"

@@ -18,7 +18,11 @@ function filled(node, attributes, children) {
 const whole = (value) => Math.round(value).toLocaleString("en-US");
 const short = (value, digits = 3) => String(Number(value.toPrecision(digits)));
 const percent = (share) => `${short(100 * share)}%`;
-const brief = (text, length = 22) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
+const brief = (text, length = 22) =>
+  text.length > length ? `${text.slice(0, length - 1)}…` : text;
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+const widthOf = (figure) => Math.max(240, figure.clientWidth);
 
 function scale([low, high], [from, to], log) {
   const map = log ? Math.log10 : (value) => value;
@@ -59,9 +63,9 @@ function decades(low, high) {
    draws what there is to see, `tip(x value)` gives the lines [class, text] of the tip. */
 function plot(figure, { x, y, marks, tip, left = 48, ratio = 0.68, limit = 380 }) {
   figure.querySelectorAll("svg.axes, .tip").forEach((old) => old.remove());
-  const width = Math.max(240, figure.clientWidth);
+  const width = widthOf(figure);
   const height = Math.round(Math.min(limit, ratio * width));
-  const right = width - 12, top = 10, bottom = height - (x.label ? 40 : 24);
+  const right = width - 20, top = 12, bottom = height - (x.label ? 40 : 24);
   const across = scale(x.domain, [left, right], x.log);
   const up = scale(y.domain, [bottom, top], y.log);
   const picture = draw("svg", {
@@ -69,13 +73,15 @@ function plot(figure, { x, y, marks, tip, left = 48, ratio = 0.68, limit = 380 }
     "aria-label": figure.querySelector("figcaption")?.firstChild.textContent ?? "Embedding",
   });
   const id = `clip-${figure.id}`;
-  picture.append(draw("clipPath", { id },
-    draw("rect", { x: left - 1, y: top - 5, width: right - left + 6, height: bottom - top + 6 })));
+  picture.append(draw("clipPath", { id }, draw("rect", {
+    x: left - 9, y: top - 9, width: right - left + 18, height: bottom - top + 18,
+  })));
   const labels = draw("g", { class: "labels" });
   thin(x.ticks ?? across.ticks, (right - left) / 52).forEach((value) => {
     const at = across.at(value);
     picture.append(draw("path", { class: "grid", d: `M${at} ${top}V${bottom}` }));
-    labels.append(draw("text", { x: at, y: bottom + 16, "text-anchor": "middle" }, x.format(value)));
+    const place = { x: at, y: bottom + 16, "text-anchor": "middle" };
+    labels.append(draw("text", place, x.format(value)));
   });
   (y.ticks ?? up.ticks).forEach((value) => {
     const at = up.at(value);
@@ -124,8 +130,7 @@ function follow(figure, picture, { across, left, right, top, bottom, tip }) {
   });
 }
 
-const line = (points, x, y, kind) =>
-  draw("path", {
-    class: `line ${kind}`,
-    d: points.map(([a, b], i) => `${i ? "L" : "M"}${x.at(a).toFixed(1)} ${y.at(b).toFixed(1)}`).join(""),
-  });
+function line(points, x, y, kind) {
+  const places = points.map(([a, b]) => `${x.at(a).toFixed(1)} ${y.at(b).toFixed(1)}`);
+  return draw("path", { class: `line ${kind}`, d: `M${places.join("L")}` });
+}

@@ -1,7 +1,6 @@
 // What the reader chooses, and what is drawn again for it.
 
-function choose(changes, first) {
-  first?.();
+function choose(changes) {
   Object.assign(state, changes);
   byId("method").value = state.method;
   byId("class").value = state.view;
@@ -18,6 +17,7 @@ function drawAll() {
     fillCaught();
   }
   drawReliability();
+  fillDecisions();
   fillMatrix();
   fillBins();
   drawPlane();
@@ -36,8 +36,10 @@ function start() {
   byId("method").append(...options(data.methods));
   byId("class").append(...options(data.shown.map((k) => data.classes[k])));
   byId("filter").append(...Object.keys(FILTERS).map((name) => make("option", {}, name)));
-  byId("method").addEventListener("change", (event) => choose({ method: Number(event.target.value) }));
-  byId("class").addEventListener("change", (event) => choose({ view: Number(event.target.value) }));
+  for (const [id, name] of [["method", "method"], ["class", "view"]]) {
+    byId(id).addEventListener("change", () => choose({ [name]: Number(byId(id).value) }));
+  }
+  byId("class").value = state.view;
   byId("budget").max = total;
   byId("budget").value = state.budget;
   byId("slider").value = (1000 * Math.log(state.budget)) / Math.log(total);
@@ -46,7 +48,7 @@ function start() {
     spend(total ** (event.target.value / 1000));
     byId("budget").value = state.budget;
   });
-  for (const radio of document.querySelectorAll("[name=bins]")) radio.addEventListener("change", () => choose({}));
+  byId("calibration").addEventListener("change", drawAll);
   const turn = (pages) => () => {
     list.page += pages;
     fillList();
@@ -59,14 +61,14 @@ function start() {
   byId("next").addEventListener("click", turn(1));
   byId("search").addEventListener("input", again);
   byId("filter").addEventListener("change", again);
-  document.getElementById("bar").addEventListener("submit", (event) => event.preventDefault());
+  byId("bar").addEventListener("submit", (event) => event.preventDefault());
   document.querySelectorAll("table.sortable").forEach(sortable);
   const { complete, row, positives: kept } = data.rows;
   byId("kept").textContent = row.length === total
     ? `All ${whole(total)} rows, each with its score in the fold that held it out.`
-    : `${whole(row.length)} of ${whole(total)} rows, each with its score in the fold that held it out: `
-      + `the first ${whole(complete)} of every method`
-      + (kept === null ? "." : `, and ${whole(kept)} of all ${whole(positives())} positives.`);
+    : `${whole(row.length)} of ${whole(total)} rows, each with its score in the fold that held it `
+      + `out: the first ${whole(complete)} of every method`
+      + (kept === null ? "." : `, and ${whole(kept)} of the ${whole(positives())} positives.`);
   let width = 0;
   new ResizeObserver(() => {
     if (document.body.clientWidth !== width) drawAll();
