@@ -38,7 +38,7 @@ def answer(comparison: Comparison) -> Answer:
     headline = f"{best} comes first, with {_words.metric(metric)} {mean} ± {spread}"
     headline += f" over {num_folds} folds." if num_folds > 1 else " on one split."
     tiles = [Tile(mean, _words.metric(metric), f"± {spread} between folds")]
-    sentences, more = (_alarms if comparison.is_binary else _rarest)(comparison, best)
+    sentences, more = (_alarms if comparison.is_binary else _rare_class)(comparison, best)
     return Answer(headline, [_difference(comparison), *sentences], tiles + more)
 
 
@@ -78,8 +78,8 @@ def _difference(comparison: Comparison) -> str:
     if test.size < 2:
         return f"{stands}; one split can't tell whether that is chance."
     if p_value < _LEVEL:
-        return f"{stands}, more than chance would do (p {_words.chance(p_value)})."
-    return f"{stands}, which may well be chance (p {_words.chance(p_value)})."
+        return f"{stands}, a significant difference (p {_words.chance(p_value)})."
+    return f"{stands}, no significant difference (p {_words.chance(p_value)})."
 
 
 def _alarms(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
@@ -126,7 +126,7 @@ def _trust(scores: np.ndarray, is_positive: np.ndarray) -> str:
     )
 
 
-def _rarest(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
+def _rare_class(comparison: Comparison, best: str) -> tuple[list[str], list[Tile]]:
     """What becomes of the rarest class, and whether the likeliest class's probability holds."""
     counts = np.bincount(comparison.labels, minlength=len(comparison.classes))
     rare = int(np.where(counts > 0, counts, counts.sum() + 1).argmin())

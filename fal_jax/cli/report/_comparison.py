@@ -8,7 +8,7 @@ import numpy as np
 
 MAX_CLASSES = 24
 """Classes that are told apart, the rarest ones; all others are taken together as one."""
-_LOWER = ("brier", "log_loss", "error")
+_LOWER = ("brier_score", "log_loss", "calibration_error")
 
 Record = Mapping[str, Any]
 Scores = Mapping[str, np.ndarray]
@@ -62,21 +62,21 @@ def read(record: Record, scores: Scores) -> Comparison:
     if record.get("format") != 1:
         raise ValueError(f"record must have format 1, got {record.get('format')!r}.")
     table, methods = record["table"], record["methods"]
-    metric = main_metric(record)
+    metric = _main_metric(record)
     sign = -1 if lower_is_better(metric) else 1
 
     def rank(name: str) -> tuple[bool, float]:
         mean = methods[name]["metrics"].get(metric, {}).get("mean")
         return name != record["best"], np.inf if mean is None or np.isnan(mean) else -sign * mean
 
-    names = sorted(methods, key=rank)
+    names, classes = sorted(methods, key=rank), list(table["classes"])
     chances = {name: _chances(name, table, scores) for name in names}
     if table["positive"] is None:
-        classes, shown = list(table["classes"]), list(range(len(table["classes"])))
+        shown = list(range(len(classes)))
         decided = {name: np.argmax(columns, axis=0) for name, columns in chances.items()}
     else:
-        classes, shown = list(table["classes"]), [table["classes"].index(table["positive"])]
-        decided = {n: _alarms(chances[n][0], methods[n]["threshold"], shown[0]) for n in names}
+        shown, fold = [classes.index(table["positive"])], scores["fold"]
+        decided = {n: _alarms(chances[n][0], methods[n], fold, shown[0]) for n in names}
     comparison = Comparison(
         record, metric, names, classes, shown,
         scores["row"], scores["fold"], scores["label"], chances, decided,
@@ -84,7 +84,7 @@ def read(record: Record, scores: Scores) -> Comparison:
     return comparison if len(classes) <= MAX_CLASSES else _rarest(comparison)
 
 
-def main_metric(record: Record) -> str:
+def _main_metric(record: Record) -> str:
     """Average precision where there is one, else what settings were chosen by."""
     own = record["methods"][record["best"]]["metrics"]
     return "average_precision" if "average_precision" in own else record["protocol"]["choose_by"]
@@ -92,7 +92,7 @@ def main_metric(record: Record) -> str:
 
 def lower_is_better(metric: str) -> bool:
     """Whether less of a metric is more."""
-    return any(word in metric for word in _LOWER)
+    return metric in _LOWER
 
 
 def _chances(name: str, table: Mapping[str, Any], scores: Scores) -> list[np.ndarray]:
@@ -110,8 +110,15 @@ def _chances(name: str, table: Mapping[str, Any], scores: Scores) -> list[np.nda
     return [scores[column] for column in columns]
 
 
-def _alarms(chances: np.ndarray, threshold: float | None, positive: int) -> np.ndarray | None:
-    return None if threshold is None else np.where(chances >= threshold, positive, 1 - positive)
+def _alarms(
+    chances: np.ndarray, method: Record, fold: np.ndarray, positive: int
+) -> np.ndarray | None:
+    """The class decided on, by the threshold of the row's fold where each has its own."""
+    if method["threshold"] is None:
+        return None
+    own = method.get("thresholds")
+    threshold = method["threshold"] if own is None else np.asarray(own)[fold]
+    return np.where(chances >= np.asarray(threshold, np.float32), positive, 1 - positive)
 
 
 def _rarest(comparison: Comparison) -> Comparison:

@@ -9,16 +9,12 @@ _NAMES = {
     "f_beta": "F-beta",
     "balanced_accuracy": "balanced accuracy",
     "g_mean": "G-mean",
-    "mcc": "MCC",
     "matthews_correlation": "MCC",
     "cohen_kappa": "Cohen's kappa",
-    "brier": "Brier score",
     "brier_score": "Brier score",
     "log_loss": "log loss",
     "calibration_error": "calibration error",
-    "recall": "recall",
-    "precision": "precision",
-    "accuracy": "accuracy",
+    "recall_at_1_percent_false_alarms": "recall at 1% false alarms",
 }
 
 
@@ -30,11 +26,6 @@ def metric(name: str) -> str:
 def number(value: float | None) -> str:
     """Three decimals, or a dash for what is not known."""
     return "\N{EN DASH}" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def signed(value: float) -> str:
-    """Three decimals with a sign."""
-    return f"{value:+.3f}"
 
 
 def percent(share: float) -> str:

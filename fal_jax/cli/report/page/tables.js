@@ -78,7 +78,7 @@ function ruleOf(name, threshold) {
   }
   if (threshold === null) return `${name} has no threshold that was chosen in validation.`;
   return `${name} raises an alarm from a probability of ${short(threshold)} on, `
-    + "chosen on validation rows inside each training part.";
+    + "chosen on validation rows inside the training part of each fold.";
 }
 
 function fillBins() {
