@@ -141,7 +141,7 @@ def test_many_classes_fit_any_screen_in_the_dark(opened, width):
     assert page.locator("#matrix tbody tr").count() == 4
     assert page.input_value("#class") == "3"  # the rarest
     page.select_option("#class", label="red")
-    assert "of 400" in page.inner_text("#caught")
+    assert "of all 400" in page.inner_text("#caught")
     page.select_option("#method", label=ODD[0])
     assert ODD[0] in page.inner_text("#trust")
     assert page.locator("#plane .cross").count() == 4

@@ -126,7 +126,7 @@ function follow(figure, picture, { across, left, right, top, bottom, tip }) {
     const space = figure.clientWidth - box.offsetWidth;
     const offset = pixel + 14 > space ? pixel - 14 - box.offsetWidth : pixel + 14;
     box.style.left = `${Math.max(0, Math.min(space, offset))}px`;
-    box.style.top = `${picture.offsetTop + top}px`;
+    box.style.top = `${frame.top - figure.getBoundingClientRect().top + top}px`;
   });
 }
 

@@ -36,7 +36,7 @@ function fillCaught() {
       method, whole(hits), percent(hits / found), percent(hits / budget), whole(budget - hits));
   });
   byId("caught").replaceChildren(
-    heading("method", "found", `of ${whole(found)}`, "right", "false alarms"), body(rows));
+    heading("method", "found", `of all ${whole(found)}`, "alarms right", "false alarms"), body(rows));
 }
 
 function fillDecisions() {
@@ -51,7 +51,7 @@ function fillDecisions() {
   });
   const said = data.binary ? "alarms" : "decisions";
   byId("decisions").replaceChildren(
-    heading("method", "from", said, `of ${whole(found)}`, "right"), body(rows));
+    heading("method", "from", said, `of all ${whole(found)}`, `${said} right`), body(rows));
 }
 
 function fillMatrix() {
