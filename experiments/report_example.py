@@ -4,8 +4,9 @@
     python -m experiments.report_example --no-picture   # without a browser
 
 Damp grey soil, a tenth of the rows, against five other soils, in five random folds: windows of one
-image overlap, so the figures are those of rows like these, not of another image. Settings are the
-defaults of the classifiers; a fifth of each training part chooses the threshold.
+image overlap, so the figures are those of rows like these, not of another image. Networks are means
+of 8, XGBoost has 200 trees, and no other setting is chosen; a fifth of each training part chooses
+the threshold.
 """
 
 import argparse
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     folds = data.stratified_folds(y, num_folds=options.folds, seed=0)
     scores = {"row": rows, "fold": folds, "label": y}
     found, embedding = {}, {}
-    for name, make in classifiers(options.epochs).items():
+    for name, make in classifiers(options.epochs, options.members).items():
         console.print(f"{name} ...")
         found[name], scores[name], last = cross_validated(make, X, y, folds)
         if name == "FAL":
@@ -73,16 +74,18 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rows", type=positive, help="the first so many (default: all)")
     add("--no-picture", dest="picture", action="store_false", help="don't open a browser")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    add("--members", type=positive, default=8, help="networks to average (default: 8)")
     return parser.parse_args(arguments)
 
 
-def classifiers(epochs: int) -> dict[str, Any]:
+def classifiers(epochs: int, members: int) -> dict[str, Any]:
     """What makes each method's classifier."""
+    options = {"epochs": epochs, "members": members, "random_state": 0}
     return {
-        "FAL": lambda: FocusedAnchorsClassifier(members=8, epochs=epochs, random_state=0),
-        "CE": lambda: ImbalancedMLPClassifier("CE", members=8, epochs=epochs, random_state=0),
+        "FAL": lambda: FocusedAnchorsClassifier(**options),
+        "CE": lambda: ImbalancedMLPClassifier("CE", **options),
         "XGBoost": lambda: XGBClassifier(n_estimators=200, learning_rate=0.1, n_jobs=1),
-        "LR": lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000)),
+        "LR": lambda: make_pipeline(StandardScaler(), LogisticRegression()),
     }
 
 
@@ -109,8 +112,9 @@ def cross_validated(
             name: {"mean": np.mean(values), "std": np.std(values, ddof=1), "folds": values}
             for name, values in found.items()
         },
-        "threshold": float(np.mean(thresholds)),
-        "settings": [{"threshold": threshold} for threshold in thresholds],
+        "threshold": float(np.median(thresholds)),
+        "thresholds": thresholds,
+        "settings": [{} for _ in thresholds],
         "seconds": round(time.perf_counter() - started, 2),
     }
     return part, chances, classifier
@@ -165,7 +169,7 @@ def described(
     }
 
 
-def picture(path: pathlib.Path, *, width: int = 1180, height: int = 1500) -> bytes:
+def picture(path: pathlib.Path, *, width: int = 1120, height: int = 1540) -> bytes:
     """A PNG of the top of a page in headless Chromium."""
     from playwright.sync_api import sync_playwright
 
@@ -175,10 +179,11 @@ def picture(path: pathlib.Path, *, width: int = 1180, height: int = 1500) -> byt
         )
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(path.resolve().as_uri())
-        shot = Image.open(io.BytesIO(page.screenshot()))
+        shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         browser.close()
+    small = shot.quantize(method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     content = io.BytesIO()
-    shot.convert("RGB").quantize(128).save(content, "PNG", optimize=True)
+    small.save(content, "PNG", optimize=True)
     return content.getvalue()
 
 

@@ -31,13 +31,13 @@ class Alarms(NamedTuple):
 def view(scores: np.ndarray, is_positive: np.ndarray, *, points: int) -> dict[str, Any]:
     """The figures of one method and class, JSON-ready; None where one class has no rows.
 
-    The curve gives hits and score for numbers of alarms, in at most about `points` points. It is
-    straight between them where it was not thinned: ties count by their mean.
+    The curve gives the hits of numbers of alarms, at not many more than `points`; between them it
+    is straight, so that ties count by their mean.
     """
     labels = is_positive.astype(np.int32)
     both = 0 < labels.sum() < labels.size
     ranking = metrics.ranking_metrics(scores, labels) if both else None
-    alarms, hits, levels = _thinned(*_curve(scores, labels), points)
+    alarms, hits = _thinned(*_curve(scores, labels), points)
     return {
         "roc_auc": float(ranking.roc_auc) if ranking else None,
         "average_precision": float(ranking.average_precision) if ranking else None,
@@ -46,7 +46,6 @@ def view(scores: np.ndarray, is_positive: np.ndarray, *, points: int) -> dict[st
         ),
         "alarms": alarms.tolist(),
         "hits": hits.tolist(),
-        "scores": [float(f"{level:.4g}") for level in levels],
         "even": _bins(scores, labels, _even(scores)),
         "tiers": tiers(scores, labels),
     }
@@ -80,33 +79,29 @@ def interval(hits: float, rows: float) -> tuple[float, float]:
     return max(0.0, float(low)), min(1.0, float(high))
 
 
-def _curve(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Alarms, hits and score after each group of ties, from no alarm on."""
+def _curve(scores: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Alarms and hits after each group of ties, from no alarm on."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.flatnonzero(np.append(ranked[1:] < ranked[:-1], True))
-    hits = np.cumsum(labels[order])[ends]
-    return np.append(0, ends + 1), np.append(0, hits), np.append(ranked[0], ranked[ends])
+    return np.append(0, ends + 1), np.append(0, np.cumsum(labels[order])[ends])
 
 
-def _thinned(
-    alarms: np.ndarray, hits: np.ndarray, levels: np.ndarray, points: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _thinned(alarms: np.ndarray, hits: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
     """The corners of a curve or, where they are too many, some of all parts of it."""
-    steps, rises = np.diff(alarms), np.diff(hits)
+    steps, rises, total = np.diff(alarms), np.diff(hits), alarms[-1]
     corners = np.flatnonzero(steps[1:] * rises[:-1] != steps[:-1] * rises[1:]) + 1
-    last, total = alarms.size - 1, alarms[-1]
-    budgets = [max(1, round(share * total)) for share in SHARES]
-    exact = np.searchsorted(alarms, budgets)
-    kept = np.unique(np.concatenate([[0, last], exact, np.maximum(exact - 1, 0), corners]))
-    if kept.size > points:
+    exact = np.searchsorted(alarms, [max(1, round(share * total)) for share in SHARES])
+    ends = [0, alarms.size - 1]
+    if corners.size > points:
         third = points // 3
         evenly = np.searchsorted(hits[corners], np.linspace(0, hits[-1], third))
         finely = np.searchsorted(alarms[corners], np.geomspace(1, total, third))
         widely = np.searchsorted(alarms[corners], np.linspace(0, total, third))
-        some = corners[np.minimum(np.concatenate([evenly, finely, widely]), corners.size - 1)]
-        kept = np.unique(np.concatenate([[0, last], exact, np.maximum(exact - 1, 0), some]))
-    return alarms[kept], hits[kept], levels[kept]
+        some = np.concatenate([evenly, finely, widely])
+        corners = corners[np.minimum(some, corners.size - 1)]
+    kept = np.unique(np.concatenate([ends, exact, np.maximum(exact - 1, 0), corners]))
+    return alarms[kept], hits[kept]
 
 
 def _even(scores: np.ndarray) -> np.ndarray:

@@ -47,7 +47,7 @@ def html(record: Record, scores: Scores) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"metric": _words.metric, "items": _flat}
+    environment.filters |= {"metric": _words.metric, "facts": _flat}
     template = environment.from_string((files / "page.html").read_text(encoding="utf-8"))
     return template.render(
         record=record,
