@@ -1,6 +1,7 @@
 """The report of extreme imbalance, `python -m experiments.extreme_report`: our Table 5.
 
-It is made of the record alone, with the figure that it shows. Beside the paper's AUC stands ours on other data, simulated ones: orders compare, figures do not.
+It is made of the record alone, with the figure that it shows. Beside the paper's AUC stands ours on
+other data, simulated ones: orders compare, figures do not.
 """
 
 import json
@@ -57,8 +58,8 @@ def page(record: Record) -> str:
         parts += [f"## 1:{int(ratio):,}", _positives(record, ratio), table(record, ratio)]
     parts += [
         "## What it says about the paper's claim",
-        "The paper: FAL is above BAGAN with XGBoost, that above the tree with SMOTE, and that above\n"
-        "the tree. FAL less each other method here, ± standard error (seeds ahead/seeds):",
+        "The paper: FAL is above BAGAN with XGBoost, that above the tree with SMOTE, that above the\n"
+        "tree. FAL less each other method here, ± standard error (seeds ahead/seeds):",
         claim(record),
         f"![Scores of each method beside the Bayes ceiling]({_NAME}.png)",
     ]
