@@ -58,8 +58,8 @@ def page(record: Record) -> str:
         parts += [f"## 1:{int(ratio):,}", _positives(record, ratio), table(record, ratio)]
     parts += [
         "## What it says about the paper's claim",
-        "The paper: FAL is above BAGAN with XGBoost, that above the tree with SMOTE, that above the\n"
-        "tree. FAL less each other method here, ± standard error (seeds ahead/seeds):",
+        "The paper's order: FAL, BAGAN with XGBoost, the tree with SMOTE, the tree. Here FAL less\n"
+        "each other method, ± standard error (seeds ahead/seeds):",
         claim(record),
         f"![Scores of each method beside the Bayes ceiling]({_NAME}.png)",
     ]
