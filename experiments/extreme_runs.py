@@ -102,10 +102,11 @@ def run(name: str, job: Job) -> dict[str, Any]:
     problem = problems.Problems(table, [task])[0]
     labels, test_labels = table.labels[task.validation], table.labels[task.test]
     del table, days
-    method, loaded, started = searched(name, job.ratio), _peak(), time.perf_counter()
+    method, loaded = searched(name, job.ratio), _peak()
     train: Callable[..., Scored] = _sweep if isinstance(method, Method) else _each
+    started, on_cores = time.perf_counter(), time.process_time()
     found = train(method, problem, job)
-    seconds = time.perf_counter() - started
+    seconds, on_cores = time.perf_counter() - started, time.process_time() - on_cores
     trials = [
         metrics.average_precision_score(labels, trial) if np.isfinite(trial).all() else -1.0
         for trial in found.validation
@@ -120,6 +121,7 @@ def run(name: str, job: Job) -> dict[str, Any]:
         "settings": {key: values[best].item() for key, values in found.settings.items()},
         "trials": np.round(trials, 4).tolist(),
         "seconds": round(seconds, 2),
+        "cpu_seconds": round(on_cores, 2),
         "peak_gib": round(_peak(), 3),
         "loaded_gib": round(loaded, 3),
     }

@@ -50,6 +50,7 @@ def test_a_record_has_all_that_was_asked_for_beside_the_ceiling(whole):
         assert run["test"].keys() == found["test"].keys() == extreme_runs.SCORES.keys()
         assert len(run["trials"]) == 2
         assert run["validation"]["average_precision"] == pytest.approx(max(run["trials"]), abs=1e-4)
+        assert run["seconds"] > 0 < run["cpu_seconds"]
         assert run["peak_gib"] >= run["loaded_gib"] > 0.05
         ranges = record["search"]["20"][name]["ranges"]
         assert set(run["settings"]) - {"epoch"} == set(ranges)
@@ -92,6 +93,7 @@ def made(auc, seconds=10.0):
             "seed": seed,
             "test": dict.fromkeys(extreme_runs.SCORES, value / 2) | {"auc": value},
             "seconds": seconds,
+            "cpu_seconds": 8.0,
             "peak_gib": 1.5,
             "loaded_gib": 0.5,
         }
@@ -104,11 +106,13 @@ def test_differences_are_paired_by_seed_and_the_papers_figures_stand_at_its_rati
     record = {"results": {"2222": results}, "tables": {"2222": made([0.9, 0.9, 0.9])}}
     table = extreme_report.table(record, "2222").splitlines()
     assert table[3].startswith("| Tree | 0.600 ± 0.100 | 0.300 ± 0.050 |")
-    assert table[3].endswith("| 10 | 1.50 (0.50) | 0.871 |")
+    assert table[3].endswith("| 10 (8) | 1.50 (0.50) | 0.871 |")
     # 0.2 and 0.1 in the two seeds that both have: 0.15, and a deviation of 0.0707 over root 2.
     assert "| Tree | +0.150 ± 0.050 (2/2) | +0.075 ± 0.025 (2/2) |" in extreme_report.claim(record)
     record = {"results": {"100": results}, "tables": {"100": made([0.9])}}
-    assert extreme_report.table(record, "100").splitlines()[3].endswith("| 10 | 1.50 (0.50) |  |")
+    assert (
+        extreme_report.table(record, "100").splitlines()[3].endswith("| 10 (8) | 1.50 (0.50) |  |")
+    )
 
 
 def test_periods_follow_one_another_and_part_no_day():
