@@ -1,6 +1,6 @@
 """The figures that the paper prints, to stand beside ours, with a word on those in doubt.
 
-Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 4: Tables 1 to 4. A row in doubt is shown
+Baloch et al., Focused Anchors Loss, ACML 2019, Sec. 4: Tables 1 to 5. A row in doubt is shown
 with its doubt; it is no target, and what the paper claims is not counted against it.
 """
 
@@ -174,6 +174,15 @@ All rows of the paper's table but FAL's are figures of Cui et al. (CVPR 2019, Ta
 class-balanced row is the best over three losses and their settings; it so stands at two methods.
 Their focal loss is of one sigmoid a class.
 """
+
+TABLE_5_RATIO = 2222
+TABLE_5: dict[str, float] = {
+    "Tree": 0.871,
+    "Tree+SMOTE": 0.881,
+    "BAGAN+XGBoost": 0.950,
+    "FAL": 0.977,
+}
+"""AUC-ROC on a bank's 10 million rows, by method: data that nobody else has."""
 
 
 def published(record: Mapping[str, Any]) -> Mapping[str, Any]:

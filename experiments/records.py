@@ -17,7 +17,7 @@ import jax
 
 _PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "numpy", "pandas", "scipy"),
-    *("scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost"),
+    *("scikit-learn", "imbalanced-learn", "xgboost-cpu", "xgboost", "lightgbm"),
 )
 
 

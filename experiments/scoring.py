@@ -78,3 +78,15 @@ def mean_curves(parts: Sequence[dict[str, list[float]]]) -> dict[str, list[float
     means = {name: np.mean([p[name] for p in parts], axis=0) for name in ("tpr", "precision")}
     rounded = {name: mean.round(4).tolist() for name, mean in means.items()}
     return {"fpr": grid, "tpr": rounded["tpr"], "recall": grid, "precision": rounded["precision"]}
+
+
+def recall_of_alarms(scores: np.ndarray, labels: np.ndarray, share: float) -> float:
+    """The share of positives among the highest scores, so many as a share of the rows.
+
+    Where rows tie at the last place, those of them that get one are drawn by lot: the expectation.
+    """
+    alarms = max(round(share * scores.size), 1)
+    least = np.partition(scores, -alarms)[-alarms]
+    above, ties = scores > least, scores == least
+    chance = (alarms - above.sum()) / ties.sum()
+    return float((labels[above].sum() + chance * labels[ties].sum()) / labels.sum())

@@ -37,6 +37,10 @@ from fal_jax.data._scaling import fit_scaler as fit_scaler
 from fal_jax.data._scaling import scale as scale
 from fal_jax.data._scene import satimage_blocks as satimage_blocks
 from fal_jax.data._scene import satimage_positions as satimage_positions
+from fal_jax.data._simulation import Simulation as Simulation
+from fal_jax.data._simulation import Transactions as Transactions
+from fal_jax.data._simulation import load_transactions as load_transactions
+from fal_jax.data._simulation import simulate_transactions as simulate_transactions
 from fal_jax.data._splits import Split as Split
 from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds

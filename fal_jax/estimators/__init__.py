@@ -12,6 +12,7 @@ from fal_jax.estimators.image_methods import IMAGE_FAMILY as IMAGE_FAMILY
 from fal_jax.estimators.image_methods import IMAGE_METHODS as IMAGE_METHODS
 from fal_jax.estimators.methods import METHODS as METHODS
 from fal_jax.estimators.methods import Method as Method
+from fal_jax.estimators.rivals import RIVALS as RIVALS
 from fal_jax.estimators.search import Range as Range
 from fal_jax.estimators.search import draw_settings as draw_settings
 from fal_jax.estimators.search import paper_grid as paper_grid

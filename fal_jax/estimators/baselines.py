@@ -147,17 +147,17 @@ def _logistic_regression(settings: Mapping[str, float], problem: Problem, _: int
     return lambda inputs: model.decision_function(inputs.astype(np.float64))
 
 
-def _xgboost(settings: Mapping[str, float], problem: Problem, seed: int) -> Score:
+def train_xgboost(settings: Mapping[str, float], problem: Problem, seed: int) -> Score:
     """Boosted trees, those up to the round with the best validation precision-recall area."""
     from xgboost import XGBClassifier
 
     model = XGBClassifier(
         **{**settings, "max_depth": round(settings["max_depth"])},
-        n_estimators=_MAX_ROUNDS,
-        early_stopping_rounds=_PATIENCE,
+        n_estimators=MAX_ROUNDS,
+        early_stopping_rounds=PATIENCE,
         eval_metric="aucpr",
         tree_method="hist",
-        n_jobs=-1 if len(problem.labels) >= _ROWS_FOR_THREADS else 1,
+        n_jobs=-1 if len(problem.labels) >= ROWS_FOR_THREADS else 1,
         random_state=seed,
     )
     validation = (problem.validation_inputs, problem.validation_labels)
@@ -166,21 +166,21 @@ def _xgboost(settings: Mapping[str, float], problem: Problem, seed: int) -> Scor
 
 
 _MAX_ITERATIONS = 10_000
-_MAX_ROUNDS = 500
+MAX_ROUNDS = 500
 # Validated on a few dozen positives, slow learners stall for tens of rounds and then go on.
-_PATIENCE = 50
+PATIENCE = 50
 # Threads gain little on fewer rows, and lose much where other programs share the cores.
-_ROWS_FOR_THREADS = 20_000
+ROWS_FOR_THREADS = 20_000
 # A weight w puts arg-max at a probability of 1 / (1 + w): from one half down to one in a hundred.
-_POSITIVE_WEIGHT = Range(1.0, 100.0, log=True)
+POSITIVE_WEIGHT = Range(1.0, 100.0, log=True)
 
 BASELINES: Mapping[str, Baseline] = {
     "LR": Baseline(
         _logistic_regression,
-        {"C": Range(1e-3, 1e2, log=True), "positive_weight": _POSITIVE_WEIGHT},
+        {"C": Range(1e-3, 1e2, log=True), "positive_weight": POSITIVE_WEIGHT},
     ),
     "XGBoost": Baseline(
-        _xgboost,
+        train_xgboost,
         {
             "learning_rate": Range(0.03, 0.3, log=True),
             "max_depth": Range(2, 10),  # rounded
@@ -188,7 +188,7 @@ BASELINES: Mapping[str, Baseline] = {
             "subsample": Range(0.5, 1.0),
             "colsample_bytree": Range(0.5, 1.0),
             "reg_lambda": Range(0.1, 10.0, log=True),
-            "scale_pos_weight": _POSITIVE_WEIGHT,
+            "scale_pos_weight": POSITIVE_WEIGHT,
         },
     ),
 }

@@ -6,6 +6,9 @@
 >>> outputs, stats = model.apply(params, stats, jax.numpy.ones((5, 36)))
 """
 
+from fal_jax.models._autoencoders import Autoencoder as Autoencoder
+from fal_jax.models._autoencoders import image_autoencoder as image_autoencoder
+from fal_jax.models._autoencoders import table_autoencoder as table_autoencoder
 from fal_jax.models._convnets import lenet as lenet
 from fal_jax.models._convnets import small_convnet as small_convnet
 from fal_jax.models._heads import Head as Head

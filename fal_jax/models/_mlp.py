@@ -55,8 +55,7 @@ def mlp(
         raise ValueError("hidden must name at least one layer, the embedding, got none.")
     widths = (num_inputs, *hidden)
     activations = (activation,) * (len(hidden) - 1) + (embedding_activation,)
-    body = from_nnx(lambda rngs: _Body(widths, activations, rngs))
-    return classifier(body, head(num_classes, hidden[-1]))
+    return classifier(perceptron(widths, activations), head(num_classes, hidden[-1]))
 
 
 def classifier(body: Model, head: Head) -> Model:
@@ -89,6 +88,11 @@ def classifier(body: Model, head: Head) -> Model:
         return Outputs(features, head.apply(params["head"], features)), stats
 
     return Model(init, apply)
+
+
+def perceptron(widths: Sequence[int], activations: Sequence[Activation | None]) -> Model:
+    """Linear layers from each width to the next, each followed by its activation."""
+    return from_nnx(lambda rngs: _Body(widths, activations, rngs))
 
 
 class _Body(nnx.Module):
