@@ -48,29 +48,39 @@ class Chunk(NamedTuple):
     copy_keys: np.ndarray
 
 
-def parse(file: pathlib.Path, layout: Layout) -> Iterator[Chunk]:
-    """Reads and checks a file, some rows at a time."""
+def parse(
+    file: pathlib.Path, layout: Layout, *, group: int | None = None, first_row: int = 0
+) -> Iterator[Chunk]:
+    """Reads and checks a file, or one row group of it, some rows at a time.
+
+    Rows are named by number, from `first_row`.
+    """
     text = {column.name for column in layout.columns if column.num_codes}
     if isinstance(layout.positive, str):
         text.add(layout.label)
-    first_row = 0
-    for frame in read_frames(file, layout.header, text=text):
+    rows_before = first_row
+    for frame in read_frames(file, layout.header, text=text, group=group):
         try:
+            features = [_feature(frame[c.name], c, layout, first_row) for c in layout.columns]
             yield Chunk(
-                np.column_stack(
-                    [
-                        _feature(frame[column.name], column, layout, first_row)
-                        for column in layout.columns
-                    ]
-                ),
+                np.column_stack(features),
                 _labels(frame[layout.label], layout, first_row),
                 _copy_keys(frame, layout),
             )
         except ValueError as error:
             raise ValueError(f"{file}: {error}") from error
         first_row += len(frame)
-    if not first_row:
+    if first_row == rows_before:
         raise ValueError(f"{file} has no rows: get it again.")
+
+
+def parse_labels(file: pathlib.Path, layout: Layout) -> Iterator[tuple[int, np.ndarray]]:
+    """The labels of a Parquet file, some at a time, after the number of the first of them."""
+    text = (layout.label,) if isinstance(layout.positive, str) else ()
+    first_row = 0
+    for frame in read_frames(file, (layout.label,), text=text):
+        yield first_row, _labels(frame[layout.label], layout, first_row)
+        first_row += len(frame)
 
 
 def copy_groups(copy_keys: np.ndarray) -> np.ndarray | None:

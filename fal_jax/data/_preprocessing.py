@@ -152,12 +152,12 @@ def _fit(values: np.ndarray, column: Column) -> tuple[float, float, float, np.nd
         )
     fill = float(np.median(observed)) if column.missing else 0.0
     if column.kind == "quantile":
-        return fill, 0.0, 1.0, _knots(observed)
-    scaler = fit_scaler(_transformed(_imputed(values, fill), column)[:, None])
+        return fill, 0.0, 1.0, knots_of(observed)
+    scaler = fit_scaler(transformed(_imputed(values, fill), column)[:, None])
     return fill, scaler.mean.item(), scaler.scale.item(), no_knots
 
 
-def _knots(observed: np.ndarray) -> np.ndarray:
+def knots_of(observed: np.ndarray) -> np.ndarray:
     """Some training values and their normal scores.
 
     The rank of a value that many rows share is the middle of theirs: a column that is 0 in 90% of
@@ -177,7 +177,7 @@ def _imputed(values: np.ndarray, fill: float) -> np.ndarray:
     return np.where(np.isnan(values), fill, values)
 
 
-def _transformed(values: np.ndarray, column: Column) -> np.ndarray:
+def transformed(values: np.ndarray, column: Column) -> np.ndarray:
     """The values as they are scaled."""
     return np.sign(values) * np.log1p(np.abs(values)) if column.kind == "log" else values
 
@@ -194,6 +194,6 @@ def _outputs(values: np.ndarray, index: int, preprocessing: Preprocessing) -> np
     elif column.kind == "quantile":
         outputs = np.interp(filled, *preprocessing.knots[index])[:, None]
     else:
-        scaled = _transformed(filled, column) - scaler.mean[index]
+        scaled = transformed(filled, column) - scaler.mean[index]
         outputs = (scaled / scaler.scale[index])[:, None]
     return np.column_stack([outputs, np.isnan(values)]) if column.missing else outputs

@@ -39,6 +39,15 @@ def read_header(file: pathlib.Path) -> tuple[str, ...]:
     return header
 
 
+def group_sizes(file: pathlib.Path) -> list[int]:
+    """How many rows each row group of a Parquet file has."""
+    import pyarrow.parquet
+
+    with _damage_named(file):
+        told = pyarrow.parquet.read_metadata(file)
+        return [told.row_group(number).num_rows for number in range(told.num_row_groups)]
+
+
 def check_header(found: Sequence[str], expected: Sequence[str], file: pathlib.Path) -> None:
     """Refuses columns that are not the expected ones in the expected order."""
     if tuple(found) == tuple(expected):
@@ -63,12 +72,19 @@ def check_header(found: Sequence[str], expected: Sequence[str], file: pathlib.Pa
 
 
 def read_frames(
-    file: pathlib.Path, header: Sequence[str], *, text: Collection[str]
+    file: pathlib.Path,
+    header: Sequence[str],
+    *,
+    text: Collection[str],
+    group: int | None = None,
 ) -> Iterator["pd.DataFrame"]:
-    """All rows, some at a time; the columns named in `text` as text, the others as they look."""
+    """All rows, some at a time; the columns named in `text` as text, the others as they look.
+
+    Of a Parquet file only the columns in `header`, and only one row group, if it has a number.
+    """
     with _damage_named(file):
         if file.suffix == ".parquet":
-            yield from _parquet_frames(file, text)
+            yield from _parquet_frames(file, header, text, group)
         else:
             yield from _csv_frames(file, header, text)
 
@@ -93,13 +109,16 @@ def _csv_frames(
             yield from frames
 
 
-def _parquet_frames(file: pathlib.Path, text: Collection[str]) -> Iterator["pd.DataFrame"]:
-    """All rows of a Parquet file."""
+def _parquet_frames(
+    file: pathlib.Path, header: Sequence[str], text: Collection[str], group: int | None
+) -> Iterator["pd.DataFrame"]:
+    """All rows of a Parquet file, or those of one group."""
     import pyarrow as pa
     import pyarrow.parquet
 
     with pyarrow.parquet.ParquetFile(file) as parquet:
-        for batch in parquet.iter_batches(batch_size=_ROWS_AT_ONCE):
+        groups = None if group is None else [group]
+        for batch in parquet.iter_batches(_ROWS_AT_ONCE, groups, columns=list(header)):
             columns = [
                 _as_text(column) if name in text else column
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)

@@ -13,6 +13,7 @@ import scipy.special
 
 from fal_jax.data import _typologies as known
 from fal_jax.data._columns import Column
+from fal_jax.data._hashing import mixed
 
 DAYS = 730
 MISSED, WRONG = 0.1, 0.02
@@ -119,13 +120,9 @@ def _attributes(account: np.ndarray, seed: int) -> dict[str, np.ndarray]:
 
 
 def _uniform(number: np.ndarray, seed: int, stream: int) -> np.ndarray:
-    """A number in (0, 1) for each number: the finaliser of splitmix64."""
-    mixed = number.astype(np.uint64) * np.uint64(5) + np.uint64(stream)
-    start = np.random.SeedSequence(seed).generate_state(1, np.uint64)
-    mixed = (mixed + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15) + start
-    mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
-    return ((mixed ^ mixed >> np.uint64(31)) >> np.uint64(12)) / 2.0**52 + 2.0**-54
+    """A random number in (0, 1) for each number."""
+    start = np.random.SeedSequence((seed, stream)).generate_state(1, np.uint64)
+    return ((mixed(number.astype(np.uint64) + start) >> np.uint64(11)) + 0.5) / 2.0**52
 
 
 def _log_prior(days: np.ndarray, segment: np.ndarray, suspicious: float) -> np.ndarray:

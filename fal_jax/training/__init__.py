@@ -33,5 +33,7 @@ from fal_jax.training._step import fit as fit
 from fal_jax.training._step import model_params as model_params
 from fal_jax.training._step import trainer as trainer
 from fal_jax.training._step import with_params as with_params
+from fal_jax.training._streaming import evaluate_stream as evaluate_stream
+from fal_jax.training._streaming import fit_stream as fit_stream
 from fal_jax.training._sweep import Sweep as Sweep
 from fal_jax.training._sweep import sweep as sweep

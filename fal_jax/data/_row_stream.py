@@ -1,0 +1,169 @@
+"""Batches of rows that do not fit into memory, in a random order that any process can tell."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fal_jax.data._block_rows import BlockRows
+
+_MOST_POSITIVES = 2**20
+
+
+class Stream(NamedTuple):
+    """The batches of every epoch, as a function of these fields alone.
+
+    A batch is made of `lanes` equal parts. Each lane has files of its own, and reads their blocks
+    in a random order, some at a time into a pool, whose rows it hands out in a random order. Then
+    come `positives` of the batch, also by lane: rows of class 1 in turns, in addition to their own
+    place in the epoch. So each row comes once an epoch, and those of class 1 again and again.
+
+    Attributes:
+      rows: where they come from.
+      batch_size: rows a batch, positives included.
+      seed: of the order.
+      positives: how many rows of class 1 are added to each batch.
+      lanes: how many parts a batch has; any number of processes that divides it can share it.
+      pool_rows: how many rows the pools of all lanes hold, at most, but at least a block each.
+    """
+
+    rows: BlockRows
+    batch_size: int
+    seed: int
+    positives: int
+    lanes: int
+    pool_rows: int
+
+    @property
+    def lane_of_file(self) -> np.ndarray:
+        """The lane of each file, `[files]`: largest first, each to the lane with fewest rows."""
+        sizes = self.rows.counts.sum(axis=1)
+        lanes, filled = np.empty(len(sizes), np.int64), np.zeros(self.lanes, np.int64)
+        for file in np.argsort(-sizes, kind="stable"):
+            lanes[file] = filled.argmin()
+            filled[lanes[file]] += sizes[file]
+        return lanes
+
+    @property
+    def fresh(self) -> int:
+        """How many rows of a lane's part of a batch are the epoch's, and not added positives."""
+        return (self.batch_size - self.positives) // self.lanes
+
+    @property
+    def num_steps(self) -> int:
+        """Steps an epoch: until the longest lane has handed out its rows."""
+        filled = np.bincount(self.lane_of_file, self.rows.counts.sum(axis=1), self.lanes)
+        return int(-(-filled.max() // self.fresh))
+
+    @property
+    def batch_counts(self) -> np.ndarray:
+        """Examples of each class in an epoch, `[2]`, float64, for `losses.shift_prior`."""
+        added = np.array([0, self.positives * self.num_steps])
+        return (self.rows.counts.sum(axis=0) + added).astype(np.float64)
+
+    def pools(self, lane: int, epoch: int) -> list[np.ndarray]:
+        """The blocks of each of a lane's pools, in order, of much the same number of rows."""
+        own = np.flatnonzero(self.lane_of_file[self.rows.files] == lane)
+        blocks = np.random.default_rng((self.seed, 0, epoch, lane)).permutation(own)
+        at_once = max(1, self.pool_rows // (self.lanes * int(self.rows.sizes.max())))
+        return np.array_split(blocks, -(-len(blocks) // at_once))
+
+    def order_of_pool(self, lane: int, epoch: int, pool: int, rows: int) -> np.ndarray:
+        """The order in which the rows of a pool are handed out, `[rows]`."""
+        return np.random.default_rng((self.seed, 1, epoch, lane, pool)).permutation(rows)
+
+    def positive_places(self, lane: int, epoch: int, first: int, last: int, num: int) -> np.ndarray:
+        """Which of a lane's `num` positives are added in some steps, `[(last - first) * each]`."""
+        each = self.positives // self.lanes
+        turns = epoch * self.num_steps * each + np.arange(first * each, last * each)
+        places = turns % num
+        for turn in np.unique(turns // num):
+            order = np.random.default_rng((self.seed, 2, lane, int(turn))).permutation(num)
+            is_turn = turns // num == turn
+            places[is_turn] = order[places[is_turn]]
+        return places
+
+
+def open_stream(
+    rows: BlockRows,
+    *,
+    batch_size: int,
+    seed: int,
+    positives: int = 0,
+    lanes: int = 1,
+    pool_rows: int = 2**17,
+) -> Stream:
+    """Batches in a random order, for `fal_jax.training.fit_stream`.
+
+    With added positives, the network learns the classes' shares in `Stream.batch_counts`; correct
+    its scores after training by `losses.shift_prior`. Rankings stay as they are.
+
+    Memory: a stream holds at most `3 pool_rows` rows in pools, two parts' that are made and, if
+    positives are added, all rows of class 1, of `4 (dim + 1)` bytes each; and a reader what one
+    block takes to decode. None of it grows with the files, but for the rows of class 1.
+
+    Args:
+      rows: of `decoded_rows` or `parquet_rows`.
+      batch_size: rows a batch, of all lanes and processes together.
+      seed: not negative, of the order.
+      positives: how many rows of class 1 are added to each batch, so that each has some.
+      lanes: parts of a batch, each from files of its own; several processes take equal numbers of
+        them. Batches, and so the trained network, depend on it, but not on the processes.
+      pool_rows: rows that are shuffled at once; more mix better and take more memory.
+
+    Returns:
+      The `Stream`.
+
+    Raises:
+      ValueError: a number is out of range, batch_size or positives are not multiples of lanes,
+        there are fewer files than lanes, or positives are to be added and a lane has none or there
+        are more than 2^20 of them.
+    """
+    stream = Stream(rows, batch_size, seed, positives, lanes, pool_rows)
+    for name, least in (("seed", 0), ("positives", 0), ("lanes", 1), ("pool_rows", 1)):
+        if getattr(stream, name) < least:
+            raise ValueError(f"{name} must be at least {least}, got {getattr(stream, name)}.")
+    if batch_size % lanes or positives % lanes or positives >= batch_size:
+        raise ValueError(
+            f"batch_size and positives must be multiples of lanes = {lanes}, and batch_size the "
+            f"greater, got {batch_size} and {positives}."
+        )
+    if len(rows.counts) < lanes:
+        raise ValueError(f"lanes must be at most the {len(rows.counts)} files, got {lanes}.")
+    in_lanes = np.bincount(stream.lane_of_file, rows.counts[:, 1], lanes).astype(int)
+    if positives and not (in_lanes.all() and in_lanes.sum() <= _MOST_POSITIVES):
+        raise ValueError(
+            f"to add positives, each lane must have rows of class 1 and all of them at most "
+            f"{_MOST_POSITIVES:,}, got {in_lanes.tolist()} by lane: take "
+            f"{'fewer lanes' if in_lanes.sum() <= _MOST_POSITIVES else 'positives=0'}."
+        )
+    return stream
+
+
+def stream_order(stream: Stream, epoch: int) -> np.ndarray:
+    """The rows of an epoch's batches, by their numbers among all rows: 8 bytes a row.
+
+    Args:
+      stream: of `open_stream`.
+      epoch: its number, from 0.
+
+    Returns:
+      `[steps, batch_size]`, int64, -1 for padding: `fal_jax.training.fit` on all rows in memory
+      with these batches trains the same network.
+    """
+    rows, parts = stream.rows, []
+    for lane in range(stream.lanes):
+        numbers = np.full(stream.num_steps * stream.fresh, -1)
+        place = 0
+        for number, blocks in enumerate(stream.pools(lane, epoch)):
+            pool = np.concatenate([rows.starts[b] + np.arange(rows.sizes[b]) for b in blocks])
+            order = stream.order_of_pool(lane, epoch, number, len(pool))
+            numbers[place : place + len(pool)] = pool[order]
+            place += len(pool)
+        parts.append(numbers.reshape(stream.num_steps, stream.fresh))
+        if stream.positives:
+            firsts = np.cumsum(rows.counts.sum(axis=1)) - rows.counts.sum(axis=1)
+            own = np.flatnonzero(stream.lane_of_file == lane).tolist()
+            known = np.concatenate([firsts[file] + rows.positives(file) for file in own])
+            chosen = stream.positive_places(lane, epoch, 0, stream.num_steps, len(known))
+            parts.append(known[chosen].reshape(stream.num_steps, -1))
+    return np.concatenate(parts, axis=1)

@@ -1,0 +1,121 @@
+"""Tables in many files, or in one that is larger than memory."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fal_jax.data import _transactions as transactions
+from fal_jax.data._columns import Column, check_columns
+from fal_jax.data._manifest import read_manifest
+from fal_jax.data._parsing import Layout
+from fal_jax.data._reading import read_header
+
+
+class Shards(NamedTuple):
+    """Files that hold one table between them.
+
+    Attributes:
+      files: in their order, which numbers them.
+      label: the column that holds the label.
+      positive: its value that becomes 1; all others become 0.
+      columns: what each feature holds.
+    """
+
+    files: tuple[pathlib.Path, ...]
+    label: str
+    positive: float | str
+    columns: tuple[Column, ...]
+
+    def only(self, numbers: Sequence[int]) -> "Shards":
+        """The table in some of the files, those of a period, say."""
+        return self._replace(files=tuple(self.files[number] for number in numbers))
+
+    def layout(self, number: int) -> Layout:
+        """How a file becomes a table; of a Parquet file no other columns are read."""
+        file, names = self.files[number], (self.label, *(c.name for c in self.columns))
+        header = names if file.suffix == ".parquet" else read_header(file)
+        return Layout(header, self.label, self.columns, self.positive, negative=None)
+
+
+def open_shards(
+    files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    label: str | None = None,
+    positive: float | str = 1,
+    columns: Sequence[Column] | None = None,
+) -> Shards:
+    """Names the files of a table of two classes that need not fit into memory.
+
+    Args:
+      files: Parquet files, or csv files as `load_csv` takes them, of one table; or the folder of
+        one, whose files are taken by name. A folder of `simulate_transactions` tells label and
+        columns.
+      label: the name of the column that holds the label.
+      positive: its value that becomes class 1; all others become class 0.
+      columns: what each feature holds and how it is preprocessed; other columns are left out.
+
+    Returns:
+      The `Shards`. Only the names of columns are read yet.
+
+    Raises:
+      FileNotFoundError: a file or shard is missing, or the folder has none.
+      ValueError: a damaged file or one without a column that is named, no label or columns, columns
+        that can't be preprocessed, or an unfinished simulation.
+
+    Example:
+      >>> import tempfile
+      >>> from fal_jax.data import simulate_transactions
+      >>> with tempfile.TemporaryDirectory() as folder:
+      ...     _ = simulate_transactions(folder, rows=900, ratio=9, seed=0, chunk_rows=300)
+      ...     len(open_shards(folder).files)
+      3
+    """
+    if isinstance(files, str | os.PathLike) and (folder := pathlib.Path(files)).is_dir():
+        if (folder / "manifest.json").is_file() and label is None and columns is None:
+            label, columns = "label", transactions.COLUMNS
+            found = [folder / shard.name for shard in read_manifest(folder).shards]
+        else:
+            found = sorted(p for p in folder.iterdir() if p.suffix in (".parquet", ".csv"))
+    else:
+        named = [files] if isinstance(files, str | os.PathLike) else files
+        found = [pathlib.Path(file) for file in named]
+    if not found:
+        raise FileNotFoundError(f"there is no .parquet or .csv file in {files}.")
+    if label is None or columns is None:
+        raise ValueError("label and columns must be given, but for a simulation.")
+    shards = Shards(tuple(found), label, positive, tuple(columns))
+    check_columns(shards.columns)
+    for file in shards.files:
+        _check_file(file, shards)
+    return shards
+
+
+def files_of_process(num_files: int, *, process: int, processes: int) -> np.ndarray:
+    """The numbers of the files that one of several processes measures or decodes.
+
+    Args:
+      num_files: how many there are.
+      process: the number of the process, from 0.
+      processes: how many there are.
+
+    Returns:
+      `[files]`, int64; each file is that of one process.
+
+    Example:
+      >>> files_of_process(5, process=1, processes=2)
+      array([1, 3])
+    """
+    return np.arange(process, num_files, processes)
+
+
+def _check_file(file: pathlib.Path, shards: Shards) -> None:
+    """Refuses a file that is not there or lacks a column."""
+    if not file.is_file():
+        raise FileNotFoundError(f"{file} is missing.")
+    header = read_header(file)
+    missing = [n for n in (shards.label, *(c.name for c in shards.columns)) if n not in header]
+    if missing:
+        raise ValueError(f"{file} has no columns {missing}; it has {list(header)}.")

@@ -1,0 +1,218 @@
+"""Training on a stream of rows that does not fit into memory, on one or more processes."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from fal_jax import metrics
+from fal_jax.data import Stream, prefetched, stream_parts
+from fal_jax.models import Model
+from fal_jax.training._checkpoints import Checkpoint, Checkpoints
+from fal_jax.training._devices import AXIS, device_mesh, on_all_devices
+from fal_jax.training._step import Batch, Trainer, TrainState, model_params
+
+_PART_ROWS = 2**16
+
+
+def fit_stream(
+    trainer: Trainer,
+    state: TrainState,
+    stream: Stream,
+    *,
+    num_epochs: int,
+    mesh: Mesh | None = None,
+    checkpoints: Checkpoints | None = None,
+    checkpoint_every: int = 2000,
+    on_part: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> tuple[TrainState, list[dict[str, Any]]]:
+    """Trains one network on the batches of a stream.
+
+    The same as `fit` on all rows in memory in the order of `fal_jax.data.stream_order`. A part of
+    some 65,536 rows is one program; the next ones are read meanwhile. Batches are split over the
+    devices of all processes, each of which reads the files of its own lanes; gradients, statistics
+    and anchors are those of the whole batch. The step in `state` says where in the stream training
+    is, in whichever epoch, so that a state of any number of processes goes on with any other.
+
+    Args:
+      trainer: what to do in a step.
+      state: where to start, `trainer.init(key)`, or a state of this stream to go on from.
+      stream: of `fal_jax.data.open_stream`, the same in all processes.
+      num_epochs: epochs in all, those of the state included.
+      mesh: the devices; None takes those of all processes.
+      checkpoints: where to keep checkpoints, and to go on from; None keeps none.
+      checkpoint_every: steps from one to the next, at least; the last step always has one.
+      on_part: called with the last of the reports as it grows.
+
+    Returns:
+      The last state, and a report of each epoch: "epoch" (from 1), "steps" done in it and the mean
+      "loss" of these. A state that was given and not a checkpoint's has no reports before it.
+
+    Raises:
+      ValueError: the batches can't be split over processes and devices, the latest checkpoint is
+        damaged or of another stream, or a file is damaged.
+      FileNotFoundError: a file has gone.
+      OSError: a checkpoint can't be written; earlier ones stay.
+      RuntimeError: another process has ended; start all again to go on from the latest checkpoint.
+    """
+    mesh = device_mesh() if mesh is None else mesh
+    lanes = _own_lanes(stream, mesh)
+    state, reports = on_all_devices(jax.tree.map(np.array, state), mesh), []
+    before = None if checkpoints is None else checkpoints.latest(state)
+    if before is not None:
+        state, reports = before.state, before.history
+        _check_same(reports, stream)
+    first = saved = done = int(state.step)
+    program, waiting = _program(trainer, mesh), []
+    ahead = range(first, num_epochs * stream.num_steps)
+    parts = prefetched(_placed_parts(stream, lanes, mesh, ahead))
+    with contextlib.closing(parts), _others_watched():
+        for steps, part in parts:
+            state, losses = program(state, *part)
+            done += steps
+            waiting.append((done, losses[:steps]))
+            is_due = done == ahead.stop or done - saved >= checkpoint_every
+            while len(waiting) > (0 if is_due else 1):  # one part waits while one runs, no more
+                _add(reports, stream, *waiting.pop(0))
+                on_part(reports[-1])
+            if is_due and checkpoints is not None:
+                checkpoints.save(Checkpoint(done, state, reports))
+                saved = done
+    return state, reports
+
+
+def evaluate_stream(
+    model: Model,
+    state: TrainState,
+    stream: Stream,
+    *,
+    mesh: Mesh | None = None,
+    metric: metrics.Metric | None = None,
+) -> Any:
+    """Scores every row of a stream once, and counts, over all processes.
+
+    Args:
+      model: of two classes, what the state was trained with.
+      state: of `fit_stream`, on its devices.
+      stream: of the rows to score, without positives added; its order does not matter.
+      mesh: the devices; None takes those of all processes.
+      metric: what to count log-odds and labels by; None takes `metrics.streaming_ranking()`.
+
+    Returns:
+      What the metric computes, the same to the bit however many processes there are.
+
+    Raises:
+      ValueError: the stream adds positives, or can't be split over processes and devices.
+    """
+    if stream.positives:
+        raise ValueError(f"stream must add no positives, got {stream.positives} a batch.")
+    mesh = device_mesh() if mesh is None else mesh
+    metric = metrics.streaming_ranking() if metric is None else metric
+    counted = on_all_devices(jax.tree.map(np.array, metric.init()), mesh)
+    program = _scoring(model, metric, mesh)
+    parts = _placed_parts(stream, _own_lanes(stream, mesh), mesh, range(stream.num_steps))
+    with contextlib.closing(prefetched(parts)) as made, _others_watched():
+        for _, part in made:
+            counted = jax.block_until_ready(program(state, counted, *part))
+    return metric.compute(counted)
+
+
+@functools.lru_cache(maxsize=8)
+def _program(trainer: Trainer, mesh: Mesh) -> Callable:
+    """Several steps as one program."""
+
+    def steps(state: TrainState, *part: jax.Array) -> tuple[TrainState, jax.Array]:
+        def step(state: TrainState, batch: tuple) -> tuple[TrainState, jax.Array]:
+            new, loss = trainer.update(state, Batch(*batch))
+            is_step = jnp.any(batch[-1])
+            return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
+
+        return jax.lax.scan(step, state, part)
+
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    return jax.jit(steps, out_shardings=everywhere, donate_argnums=0)
+
+
+@functools.lru_cache(maxsize=8)
+def _scoring(model: Model, metric: metrics.Metric, mesh: Mesh) -> Callable:
+    """A metric's state after some steps' rows."""
+
+    def score(state: TrainState, counted: Any, inputs, labels, where) -> Any:
+        logits = model.apply(model_params(state), state.stats, inputs)[0].logits
+        return metric.update(counted, logits[..., 1] - logits[..., 0], labels, where=where)
+
+    return jax.jit(score, out_shardings=NamedSharding(mesh, PartitionSpec()), donate_argnums=1)
+
+
+def _own_lanes(stream: Stream, mesh: Mesh) -> range:
+    """The lanes that this process reads."""
+    processes = sorted({device.process_index for device in mesh.devices.flat})
+    if stream.lanes % len(processes) or stream.batch_size % mesh.size:
+        raise ValueError(
+            f"lanes must split evenly over the {len(processes)} processes and batch_size over the "
+            f"{mesh.size} devices, got {stream.lanes} and {stream.batch_size}."
+        )
+    each = stream.lanes // len(processes)
+    own = processes.index(jax.process_index())
+    return range(own * each, (own + 1) * each)
+
+
+def _placed_parts(
+    stream: Stream, lanes: range, mesh: Mesh, steps: range
+) -> Iterator[tuple[int, list[jax.Array]]]:
+    """The parts of some steps, counted over all epochs, on the devices, after their steps."""
+    sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
+    size, step = max(1, _PART_ROWS // stream.batch_size), steps.start
+    while step < steps.stop:
+        epoch, first = divmod(step, stream.num_steps)
+        for part in stream_parts(stream, epoch=epoch, first=first, size=size, lanes=lanes):
+            there = min(size, stream.num_steps - first)
+            yield there, [jax.make_array_from_process_local_data(sharding, a) for a in part]
+            first += there
+        step = (epoch + 1) * stream.num_steps
+
+
+def _add(reports: list[dict[str, Any]], stream: Stream, done: int, losses: jax.Array) -> None:
+    """Adds the losses of a part, which ends when so many steps are done, to its epoch's report."""
+    epoch = -(-done // stream.num_steps)
+    if not reports or reports[-1]["epoch"] != epoch:
+        reports.append({"epoch": epoch, "steps": 0, "loss": 0.0, "stream": _told(stream)})
+    report, found = reports[-1], np.asarray(losses, np.float64)
+    report["steps"] += len(found)
+    report["loss"] += float(found.mean() - report["loss"]) * len(found) / report["steps"]
+
+
+def _told(stream: Stream) -> list[int]:
+    """What tells the order of one stream from that of another."""
+    rows, counts = stream.rows.sizes, stream.rows.counts
+    return [*map(int, stream[1:]), len(rows), *counts.sum(axis=0).tolist()]
+
+
+def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:
+    """Refuses to go on in another order than a checkpoint's."""
+    if reports[-1]["stream"] != _told(stream):
+        raise ValueError(
+            "the checkpoint must be of the same stream, but its batch_size, seed, positives, "
+            f"lanes, pool_rows, blocks and rows by class are {reports[-1]['stream']}, not "
+            f"{_told(stream)}."
+        )
+
+
+@contextlib.contextmanager
+def _others_watched() -> Iterator[None]:
+    """Says what it means when the processes can't reach one another."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        raise RuntimeError(
+            f"process {jax.process_index()} has lost another of the {jax.process_count()} "
+            "processes of the run: start all of them again, in any number, to go on from the "
+            f"latest checkpoint ({str(error).splitlines()[0]})."
+        ) from error

@@ -1,0 +1,29 @@
+"""Rows in memory that are read in blocks, for tests of streams."""
+
+import numpy as np
+
+from fal_jax import data
+
+
+def in_blocks(features, labels, files, block):
+    """Rows as files of some sizes would have them, in blocks."""
+    sizes = [np.diff(np.append(np.arange(0, rows, block), rows)) for rows in files]
+    starts = np.cumsum(np.concatenate(sizes)) - np.concatenate(sizes)
+    ends = np.cumsum(files)
+
+    def read(block, features_out, labels_out):
+        part = slice(starts[block], starts[block] + len(labels_out))
+        features_out[:], labels_out[:] = features[part], labels[part]
+
+    def of_file(file):
+        return slice(ends[file] - files[file], ends[file])
+
+    return data.BlockRows(
+        sizes=np.concatenate(sizes),
+        files=np.repeat(np.arange(len(files)), [len(s) for s in sizes]),
+        counts=np.array([np.bincount(labels[of_file(f)], minlength=2) for f in range(len(files))]),
+        dim=features.shape[1],
+        read=read,
+        positives=lambda file: np.flatnonzero(labels[of_file(file)]),
+        take=lambda file, rows: features[of_file(file)][rows],
+    )

@@ -1,0 +1,177 @@
+"""Training on a stream: what training in memory gives, on any devices, and after any stop."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import AxisType
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fal_jax import data, losses, metrics, training
+from fal_jax.estimators import METHODS
+from tests.data.block_rows import in_blocks
+
+FILES = (500, 700, 400, 640)
+SETTINGS = {
+    "learning_rate": 0.1, "gamma": 1.0, "margin": 0.5, "beta": 0.01, "every": 5.0,
+    "num_steps": 100.0, "class_counts": [2100.0, 140.0], "anchor_spread": 4.0,
+}  # fmt: skip
+
+
+@functools.cache
+def rows():
+    rng = np.random.default_rng(0)
+    labels = (rng.random(sum(FILES)) < 0.06).astype(np.int32)
+    return rng.normal(size=(len(labels), 4)).astype(np.float32) + 1.5 * labels[:, None], labels
+
+
+@functools.cache
+def method():
+    """A model and a trainer of FAML: what has parameters, an optimiser's state and anchors."""
+    settings = {**METHODS["FAML"].fixed, **SETTINGS}
+    settings = {name: jnp.asarray(value, jnp.float32) for name, value in settings.items()}
+    return METHODS["FAML"].build(settings, num_inputs=4, num_classes=2, hidden=(4,))
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch):
+    monkeypatch.setattr(training._streaming, "_PART_ROWS", 7 * 64)
+
+
+def mesh(devices):
+    return jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
+
+
+def stream(**changes):
+    options = {"batch_size": 64, "seed": 5, "positives": 4, "lanes": 2, "pool_rows": 500}
+    return data.open_stream(in_blocks(*rows(), FILES, 90), **(options | changes))
+
+
+def start():
+    return method()[1].init(jax.random.key(0))
+
+
+def fitted(made, *, devices=1, state=None, **options):
+    state = start() if state is None else state
+    return training.fit_stream(
+        method()[1], state, made, num_epochs=2, mesh=mesh(devices), **options
+    )
+
+
+def assert_close(state, expected, atol):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=atol), state, expected
+    )
+
+
+@pytest.fixture(scope="module")
+def expected():
+    """The state and the losses of training in memory, in the stream's order."""
+    order = np.concatenate([data.stream_order(stream(), epoch) for epoch in range(2)])
+    fit = jax.jit(training.fit, static_argnums=0)
+    return fit(method()[1], start(), *rows(), order.astype(np.int32))
+
+
+def test_a_stream_trains_as_all_rows_in_memory_do(expected):
+    state, reports = fitted(stream())
+    assert_close(state, expected[0], atol=1e-7)
+    assert int(state.anchors.num_updates) == int(state.step) // 5
+    losses = np.asarray(expected[1], np.float64).reshape(2, -1)
+    assert [(r["epoch"], r["steps"]) for r in reports] == [(1, 38), (2, 38)]
+    np.testing.assert_allclose([r["loss"] for r in reports], losses.mean(axis=1), rtol=1e-6)
+    assert reports[1]["loss"] < reports[0]["loss"]
+
+
+def test_four_devices_train_as_one_does(expected):
+    state, _ = fitted(stream(), devices=4)
+    assert_close(state, expected[0], atol=1e-5)
+
+
+def test_every_row_is_scored_once_on_any_devices():
+    model, _ = method()
+    made = stream(positives=0)
+    state, _ = fitted(made)
+    metric = metrics.streaming_ranking(num_bins=2**10)
+    found = training.evaluate_stream(model, state, made, mesh=mesh(1), metric=metric)
+    features, labels = rows()
+    outputs, _ = model.apply(training.model_params(state), state.stats, features)
+    scores = np.asarray(outputs.logits[:, 1] - outputs.logits[:, 0])
+    assert abs(found.roc_auc - roc_auc_score(labels, scores)) <= found.roc_auc_bound + 1e-6
+    exact = average_precision_score(labels, scores)
+    assert abs(found.average_precision - exact) <= found.average_precision_bound + 1e-6
+    placed = training.on_all_devices(jax.tree.map(np.array, state), mesh(4))
+    again = training.evaluate_stream(model, placed, made, mesh=mesh(4), metric=metric)
+    assert again.roc_auc == pytest.approx(float(found.roc_auc), abs=1e-3)
+    with pytest.raises(ValueError, match="stream must add no positives, got 4 a batch"):
+        training.evaluate_stream(model, state, stream(), mesh=mesh(1))
+
+
+class StoppedError(Exception):
+    pass
+
+
+def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(tmp_path):
+    whole, reports = fitted(stream())
+
+    def stop(report):
+        if (report["epoch"], report["steps"]) == (2, 21):
+            raise StoppedError
+
+    kept = training.Checkpoints(tmp_path)
+    with pytest.raises(StoppedError):
+        fitted(stream(), checkpoints=kept, checkpoint_every=14, on_part=stop)
+    assert kept.latest(start()).epoch == 45
+    state, again = fitted(stream(), checkpoints=kept, checkpoint_every=14)
+    jax.tree.map(np.testing.assert_array_equal, state, whole)
+    assert [r["steps"] for r in again] == [38, 38]
+    np.testing.assert_allclose([r["loss"] for r in again], [r["loss"] for r in reports], rtol=1e-9)
+    finished, _ = fitted(stream(), checkpoints=kept)  # there is nothing left to do
+    jax.tree.map(np.testing.assert_array_equal, finished, whole)
+    with pytest.raises(ValueError, match=r"must be of the same stream, .*\[64, 5, 4, .*\[64, 6, 4"):
+        fitted(stream(seed=6), checkpoints=kept)
+    kept.close()
+
+
+def test_a_state_without_checkpoints_goes_on_too():
+    whole, _ = fitted(stream())
+    half, _ = training.fit_stream(method()[1], start(), stream(), num_epochs=1, mesh=mesh(1))
+    state, reports = fitted(stream(), state=half)
+    jax.tree.map(np.testing.assert_array_equal, state, whole)
+    assert [r["epoch"] for r in reports] == [2]
+
+
+def test_what_goes_wrong_while_reading_is_raised():
+    made = stream()
+
+    def read(block, *_):
+        raise ValueError(f"block {block} is damaged")
+
+    broken = made._replace(rows=made.rows._replace(read=read))
+    with pytest.raises(ValueError, match=r"block \d+ is damaged"):
+        fitted(broken)
+
+
+def test_a_batch_that_cannot_be_split_is_refused():
+    with pytest.raises(ValueError, match=r"batch_size over the 4 devices, got 2 and 62"):
+        fitted(stream(batch_size=62), devices=4)
+
+
+def test_prior_shifted_scores_are_those_of_the_true_shares():
+    """With positives added, mean predicted probability is theirs; the shift brings it back."""
+    settings = {"learning_rate": jnp.float32(0.1), "class_counts": jnp.ones(2)}
+    model, trainer = METHODS["CE"].build(settings, num_inputs=4, num_classes=2, hidden=(4,))
+    made = stream(positives=16)
+    state = trainer.init(jax.random.key(0))
+    state, _ = training.fit_stream(trainer, state, made, num_epochs=4, mesh=mesh(1))
+    features, labels = rows()
+    logits = model.apply(state.params, state.stats, features)[0].logits
+    shifted = losses.shift_prior(
+        logits,
+        trained_log_prior=losses.class_log_prior(made.batch_counts),
+        log_prior=losses.class_log_prior(made.rows.counts.sum(axis=0)),
+    )
+    told, corrected = (jax.nn.softmax(z)[:, 1].mean() for z in (logits, shifted))
+    assert told > 1.5 * labels.mean()
+    assert corrected == pytest.approx(labels.mean(), rel=0.15)
