@@ -169,7 +169,7 @@ def described(
     }
 
 
-def picture(path: pathlib.Path, *, width: int = 1120, height: int = 1540) -> bytes:
+def picture(path: pathlib.Path, *, width: int = 1120, height: int = 1590) -> bytes:
     """A PNG of the top of a page in headless Chromium."""
     from playwright.sync_api import sync_playwright
 

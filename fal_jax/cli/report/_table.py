@@ -24,7 +24,7 @@ class Table(NamedTuple):
 
 
 def table(comparison: Comparison) -> Table:
-    """All metrics of any method, the main one first, then the difference, its p, the time."""
+    """The main metric, the difference in it and its p, all other metrics, the time."""
     methods, tests = comparison.record["methods"], against_best(comparison)
     names = dict.fromkeys([comparison.metric])
     for method in methods.values():
@@ -39,9 +39,10 @@ def table(comparison: Comparison) -> Table:
             chance = Cell(_words.chance(p_value).removeprefix("= "), value=p_value)
         seconds = methods[name]["seconds"]
         time = Cell(f"{seconds:,.1f}" if seconds < 10 else f"{seconds:,.0f}", value=seconds)
-        rows[name] = [*cells, difference, chance, time]
-    titles = [(_words.metric(metric), lower_is_better(metric)) for metric in names]
-    return Table([*titles, ("less the best", False), ("p", True), ("seconds", True)], rows)
+        rows[name] = [cells[0], difference, chance, *cells[1:], time]
+    main, *others = [(_words.metric(metric), lower_is_better(metric)) for metric in names]
+    titles = [main, ("less the best", False), ("p", True), *others, ("seconds", True)]
+    return Table(titles, rows)
 
 
 def _metric(found: dict[str, float | None]) -> Cell:

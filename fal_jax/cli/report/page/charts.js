@@ -32,9 +32,10 @@ const powers = (last) => Array.from({ length: 61 }, (_, i) => last ** (i / 60));
 
 // The points of a curve, [alarms, hits], dense enough for any axis.
 function pointsOf(view) {
+  if (view.points) return view.points;
   const between = powers(total).map((alarms) => [alarms, read(view.alarms, view.hits, alarms)]);
   const corners = view.alarms.map((alarms, i) => [alarms, view.hits[i]]);
-  view.points ??= [...corners, ...between].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+  view.points = [...corners, ...between].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   return view.points;
 }
 

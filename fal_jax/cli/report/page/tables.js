@@ -36,22 +36,23 @@ function fillCaught() {
       method, whole(hits), percent(hits / found), percent(hits / budget), whole(budget - hits));
   });
   byId("caught").replaceChildren(
-    heading("method", "found", `of all ${whole(found)}`, "alarms right", "false alarms"), body(rows));
+    heading("method", "found", `of all ${whole(found)}`, "alarms right", "false alarms"),
+    body(rows));
 }
 
 function fillDecisions() {
   const wanted = data.shown[state.view], found = positives();
   const rows = data.methods.map((_, method) => {
     const matrix = data.confusions[method], threshold = data.thresholds[method];
-    if (!matrix) return methodRow(method, "–", "–", "–", "–");
+    const from = data.binary ? [threshold === null ? "–" : short(threshold)] : [];
+    if (!matrix) return methodRow(method, ...from, "–", "–", "–");
     const hits = matrix[wanted][wanted], said = sum(matrix.map((row) => row[wanted]));
-    const limit = threshold === null ? "–" : short(threshold);
-    const right = said ? percent(hits / said) : "–";
-    return methodRow(method, limit, whole(said), found ? percent(hits / found) : "–", right);
+    const shares = [found ? percent(hits / found) : "–", said ? percent(hits / said) : "–"];
+    return methodRow(method, ...from, whole(said), ...shares);
   });
-  const said = data.binary ? "alarms" : "decisions";
+  const [from, said] = data.binary ? [["from"], "alarms"] : [[], "decisions"];
   byId("decisions").replaceChildren(
-    heading("method", "from", said, `of all ${whole(found)}`, `${said} right`), body(rows));
+    heading("method", ...from, said, `of all ${whole(found)}`, `${said} right`), body(rows));
 }
 
 function fillMatrix() {
