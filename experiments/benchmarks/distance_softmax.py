@@ -3,6 +3,11 @@
     python -m experiments.benchmarks.distance_softmax         # pip install ".[benchmarks]" first
     python -m experiments.benchmarks.distance_softmax --classes 1000 --widths 64 --rounds 1
 
+The first makes the whole record, about an hour on two cores. It ends with what is claimed: at
+100,000 classes at least 4.5 times as fast as the best dense form at width 64 and 2 times at 512, in
+a tenth of the memory of the leanest, within 1.4 times of the four products; at up to 1,000
+classes no slower than the best; and a million classes run.
+
 Every contestant runs in a process of its own, one after the other, in rounds: a ratio is taken
 within a round, and the median over rounds is reported with the lowest and the highest. Memory is
 the process's peak beyond what it held before its first run (the anchors among it) and beyond the
@@ -27,8 +32,18 @@ from experiments import command, records
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 _DENSE_SCORES = 2**30
+_CLASSES = [10, 100, 1000, 100_000, 1_000_000]
 _OURS, _BOUND = "fal_jax", "four products"
 _GIB = 2**30
+_SPEED = "times as fast as the quickest dense form:"
+_MEMORY = "times the memory of the leanest dense form:"
+_PRODUCTS = "times the four products:"
+_GOALS = {
+    **{(classes, width): {_SPEED: 1.0} for classes in (10, 100, 1000) for width in (64, 512)},
+    (100_000, 64): {_SPEED: 4.5, _MEMORY: 0.1, _PRODUCTS: 1.4},
+    (100_000, 512): {_SPEED: 2.0, _MEMORY: 0.1, _PRODUCTS: 1.4},
+}
+"""What is to hold of 4,096 examples."""
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
@@ -43,17 +58,24 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         for name in contestants(options.examples, classes):
             found = command.in_a_new_process(measure, name, options.examples, classes, width)
             told = {"round": number, "contestant": f"{size}: {name}", "size": size, "name": name}
+            told |= {"classes": classes, "width": width}
             rounds.append(told | found)
     record = {
         "experiment": "benchmark_distance_softmax",
         "examples": options.examples,
         "seconds": round(time.perf_counter() - started, 1),
         "environment": environment,
+        "claims": claims(rounds),
         "rounds": rounds,
     }
     path = options.out / "benchmark_distance_softmax.json"
     records.write_json(path, record)
     console.print(report(record))
+    for claim in record["claims"]:
+        console.print(
+            f"{claim['size']}: {claim['what']} {claim['median']:.3g} ({claim['lowest']:.3g} to "
+            f"{claim['highest']:.3g}){claimed(claim)}"
+        )
     console.print(f"Record: {path}")
     return path
 
@@ -64,8 +86,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--rounds", type=command.positive, default=3, help="default: 3")
     add("--examples", type=command.positive, default=4096, help="default: 4096")
-    add("--classes", type=command.several, nargs="+", default=[1000, 100_000, 1_000_000],
-        help="default: 1000 100000 1000000")  # fmt: skip
+    add("--classes", type=command.several, nargs="+", default=_CLASSES,
+        help=f"default: {' '.join(map(str, _CLASSES))}")  # fmt: skip
     add("--widths", type=command.positive, nargs="+", default=[64, 512], help="default: 64 512")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)
@@ -98,6 +120,48 @@ def measure(name: str, examples: int, classes: int, width: int, repeats: int = 3
         "memory_gib": round(beyond / _GIB, 3),
         "loss": loss,
     }
+
+
+def claims(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each size this package against the dense forms and the bound, as medians over rounds."""
+    told = []
+    for classes, width in dict.fromkeys((found["classes"], found["width"]) for found in rounds):
+        by_round: dict[int, dict[str, Mapping[str, Any]]] = {}
+        for found in rounds:
+            if (found["classes"], found["width"]) == (classes, width):
+                by_round.setdefault(found["round"], {})[found["name"]] = found
+        each = [_against(names) for names in by_round.values()]
+        for what in each[0]:
+            values = [ratios[what] for ratios in each]
+            told.append({
+                "size": f"{classes:,} classes, width {width}",
+                "what": what,
+                "median": statistics.median(values),
+                "lowest": min(values),
+                "highest": max(values),
+                "goal": _GOALS.get((classes, width), {}).get(what),
+            })  # fmt: skip
+    return told
+
+
+def _against(names: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """The ratios of one round of one size."""
+    ours, dense = names[_OURS], [f for name, f in names.items() if name not in (_OURS, _BOUND)]
+    ratios = {_PRODUCTS: ours["seconds"] / names[_BOUND]["seconds"]}
+    if dense:
+        leanest = max(min(found["memory_gib"] for found in dense), 1e-3)  # as it is rounded
+        ratios[_SPEED] = min(found["seconds"] for found in dense) / ours["seconds"]
+        ratios[_MEMORY] = ours["memory_gib"] / leanest
+    return ratios
+
+
+def claimed(claim: Mapping[str, Any]) -> str:
+    """The goal of a claim, if it has one, and whether it is met."""
+    if claim["goal"] is None:
+        return ""
+    is_speed = claim["what"] == _SPEED
+    holds = (claim["median"] >= claim["goal"]) if is_speed else (claim["median"] <= claim["goal"])
+    return f", {'at least' if is_speed else 'at most'} {claim['goal']}: {'yes' if holds else 'NO'}"
 
 
 def resident() -> int:

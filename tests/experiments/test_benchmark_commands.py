@@ -81,6 +81,35 @@ def test_distance_softmax(tmp_path, monkeypatch):
     assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
     assert all(found["seconds"] > 0 for found in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 2 + len(record["rounds"])
+    assert [claim["size"] for claim in record["claims"]] == ["200 classes, width 6"] * 3 + [
+        "300 classes, width 6"
+    ]
+
+
+def test_claims_of_the_distance_softmax_are_ratios_within_a_round():
+    def found(number, name, seconds, memory):
+        size = {"round": number, "classes": 100_000, "width": 64, "name": name}
+        return size | {"seconds": seconds, "memory_gib": memory}
+
+    rounds = [
+        found(number, name, seconds * slow, memory)
+        for number, slow in enumerate((1.0, 3.0, 2.0))
+        for name, seconds, memory in (
+            ("fal_jax", 1.0, 0.4 if number else 0.3),
+            ("JAX, expanded", 6.0, 5.0),
+            ("torch.cdist", 5.0, 8.0),
+            ("four products", 0.8, 0.1),
+        )
+    ]
+    told = {claim["what"]: claim for claim in distance_softmax.claims(rounds)}
+    by_median = [(c["median"], distance_softmax.claimed(c)) for c in told.values()]
+    assert by_median == [
+        (pytest.approx(1.25), ", at most 1.4: yes"),
+        (pytest.approx(5.0), ", at least 4.5: yes"),
+        (pytest.approx(0.08), ", at most 0.1: yes"),
+    ]
+    slow = next(iter(told.values())) | {"median": 1.5}
+    assert distance_softmax.claimed(slow) == ", at most 1.4: NO"
 
 
 def test_resnet(tmp_path):
