@@ -100,12 +100,13 @@ def test_a_notebook_is_shown_by_its_title_first_words_and_first_picture():
 
 
 def test_names_in_docstrings_become_links_and_examples_code():
-    text = "Like `mlp`.\n\nExample:\n  >>> 1\n  1\n\n>>> x\n2\n\nEnd"
+    text = "Like `mlp`.\n\nReturns:\n  One: a\n  line.\n\nExample:\n  >>> 1\n  1\n\n>>> x\n2\n\nEnd"
     spec = importlib.util.spec_from_file_location("docstrings", REPOSITORY / "docs/docstrings.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.shown(text, {"mlp": "fal_jax.models.mlp"}) == (
-        "Like [`mlp`][fal_jax.models.mlp].\n\nExamples:\n  >>> 1\n  1\n\n"
+        "Like [`mlp`][fal_jax.models.mlp].\n\n**Returns:**\n\nOne: a\nline.\n\n"
+        "Examples:\n  >>> 1\n  1\n\n"
         "```pycon\n>>> x\n2\n```\n\nEnd"
     )
 
