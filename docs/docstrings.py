@@ -1,10 +1,13 @@
 """Docstrings as the documentation shows them: examples as code, names of the package as links."""
 
 import re
+import textwrap
 
 import griffe
 
 _DOCTEST = re.compile(r"^>>> .*(?:\n(?!\n).*)*", re.MULTILINE)
+
+_RETURNS = re.compile(r"^Returns:\n((?:  .*\n?|\n(?=  ))+)", re.MULTILINE)
 
 
 class Docstrings(griffe.Extension):
@@ -34,11 +37,15 @@ class Docstrings(griffe.Extension):
 
 
 def shown(text: str, links: dict[str, str]) -> str:
-    """A docstring in Markdown: links by name; `Example:` in griffe's spelling; doctests fenced."""
+    """A docstring in Markdown: names as links, what returns as a text, doctests as code.
+
+    griffe would take the words before a colon of what returns for its type.
+    """
     text = re.sub(
         r"(?<!\[)`(\w+)`",
         lambda match: f"[{match[0]}][{links[match[1]]}]" if match[1] in links else match[0],
         text,
     )
+    text = _RETURNS.sub(lambda match: f"**Returns:**\n\n{textwrap.dedent(match[1])}", text)
     text = re.sub(r"^Example:$", "Examples:", text, flags=re.MULTILINE)
     return _DOCTEST.sub(lambda match: f"```pycon\n{match[0]}\n```", text)

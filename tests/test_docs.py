@@ -100,12 +100,13 @@ def test_a_notebook_is_shown_by_its_title_first_words_and_first_picture():
 
 
 def test_names_in_docstrings_become_links_and_examples_code():
-    text = "Like `mlp`.\n\nExample:\n  >>> 1\n  1\n\n>>> x\n2\n\nEnd"
+    text = "Like `mlp`.\n\nReturns:\n  One: a\n  line.\n\nExample:\n  >>> 1\n  1\n\n>>> x\n2\n\nEnd"
     spec = importlib.util.spec_from_file_location("docstrings", REPOSITORY / "docs/docstrings.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.shown(text, {"mlp": "fal_jax.models.mlp"}) == (
-        "Like [`mlp`][fal_jax.models.mlp].\n\nExamples:\n  >>> 1\n  1\n\n"
+        "Like [`mlp`][fal_jax.models.mlp].\n\n**Returns:**\n\nOne: a\nline.\n\n"
+        "Examples:\n  >>> 1\n  1\n\n"
         "```pycon\n>>> x\n2\n```\n\nEnd"
     )
 
@@ -134,6 +135,7 @@ def test_search_colours_and_widths_in_a_browser(served):
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        page.set_default_timeout(120_000)  # the machine may be busy
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         page.on("request", lambda r: None if r.url.startswith(served) else wrong.append(r.url))
