@@ -1,7 +1,7 @@
 """The two trainings of BAGAN, each a pair of pure functions."""
 
 from collections.abc import Callable
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -104,7 +104,7 @@ def coding(autoencoder: Autoencoder, optimizer: optax.GradientTransformation) ->
     def update(state: CodingState, inputs: jax.Array) -> tuple[CodingState, jax.Array]:
         def objective(params: Params) -> jax.Array:
             codes = encode(autoencoder, params, inputs)
-            decoded = autoencoder.decoder.apply(params["decoder"], {}, codes)[0]
+            decoded = outputs(autoencoder.decoder, params["decoder"], codes)
             return jnp.mean((decoded - inputs) ** 2)
 
         loss, gradient = jax.value_and_grad(objective)(state.params)
@@ -131,8 +131,14 @@ def encode(autoencoder: Autoencoder, params: Params, inputs: jax.Array) -> jax.A
       >>> encode(networks, params, jnp.ones((4, 3))).shape
       (4, 16)
     """
-    features = autoencoder.trunk.apply(params["trunk"], {}, inputs)[0]
-    return autoencoder.code.apply(params["code"], {}, features)[0]
+    features = outputs(autoencoder.trunk, params["trunk"], inputs)
+    return outputs(autoencoder.code, params["code"], features)
+
+
+def outputs(model: Model, params: Params, inputs: jax.Array) -> Any:
+    """What a model without statistics gives; its place for them may still be a nest of dicts."""
+    _, stats = jax.eval_shape(model.init, jax.random.key(0))
+    return model.apply(params, stats, inputs)[0]
 
 
 def discriminator(autoencoder: Autoencoder, num_classes: int) -> Model:
@@ -201,7 +207,7 @@ def adversaries(
         key, other = jax.random.split(key)
         num_fakes = -(-len(labels) // num_classes)
         codes, _ = _asked(key, gaussians, num_fakes)
-        fakes = autoencoder.decoder.apply(state.generator, {}, codes)[0]
+        fakes = outputs(autoencoder.decoder, state.generator, codes)
         shown = jnp.concatenate([inputs, fakes])
         told = jnp.concatenate([labels, jnp.full(num_fakes, num_classes, labels.dtype)])
         judged, gradient = jax.value_and_grad(_cross_entropy)(
@@ -212,7 +218,7 @@ def adversaries(
 
         def objective(params: Params) -> jax.Array:
             return _cross_entropy(
-                moved[0], judge, autoencoder.decoder.apply(params, {}, codes)[0], asked
+                moved[0], judge, outputs(autoencoder.decoder, params, codes), asked
             )
 
         fooled, gradient = jax.value_and_grad(objective)(state.generator)
@@ -231,7 +237,7 @@ def _asked(key: jax.Array, gaussians: Gaussians, number: int) -> tuple[jax.Array
 
 
 def _cross_entropy(params: Params, judge: Model, inputs: jax.Array, labels: jax.Array) -> jax.Array:
-    logits = judge.apply(params, {}, inputs)[0].logits
+    logits = outputs(judge, params, inputs).logits
     return jnp.mean(losses.softmax_cross_entropy(logits, labels))
 
 

@@ -20,6 +20,7 @@ from fal_jax.generation._adversaries import (
     adversaries,
     coding,
     encode,
+    outputs,
 )
 from fal_jax.generation._gaussians import Gaussians, class_gaussians, draw_codes
 from fal_jax.models import Autoencoder, Params
@@ -215,7 +216,7 @@ def _decode(
     *,
     autoencoder: Autoencoder,
 ) -> jax.Array:
-    return autoencoder.decoder.apply(params, {}, draw_codes(key, gaussians, labels))[0]
+    return outputs(autoencoder.decoder, params, draw_codes(key, gaussians, labels))
 
 
 def _in_blocks(function: Callable[[jax.Array], jax.Array], rows: jax.Array) -> np.ndarray:

@@ -244,6 +244,19 @@ def test_each_label_gets_a_row_of_its_class_whatever_the_number(fitted):
     assert rows[labels == 1, 0].mean() > 3 > 1 > rows[labels == 0, 0].mean()
 
 
+def test_images_are_generated_as_images():
+    networks, key = models.image_autoencoder(4, 1, width=2, latent=2), jax.random.key(0)
+    images = np.linspace(-1, 1, 6 * 16, dtype=np.float32).reshape(6, 4, 4, 1)
+    labels = np.array([0, 1, 2] * 2)
+    bagan = generation.fit_bagan(
+        key, networks, images, labels, num_classes=3, batch_size=4, coding_steps=2, steps=2
+    )
+    made = generation.generate(key, networks, bagan.state.generator, bagan.gaussians, [2] * 5)
+    assert made.shape == (5, 4, 4, 1)
+    assert np.abs(made).max() <= 1
+    assert np.isfinite(bagan.losses).all()
+
+
 def test_what_does_not_fit_is_refused(fitted):
     networks, bagan, inputs = fitted
     key, labels = jax.random.key(0), np.repeat([0, 1], [4000, 20])
