@@ -176,6 +176,15 @@ _TIMED = {
         "state",
         {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
     ),
+    "benchmark_streaming": (
+        "stage",
+        {
+            "rows_per_second": "rows/s",
+            "of_memory": "of the steps' in memory",
+            "seconds": "seconds",
+            "peak_memory_gib": "peak GiB",
+        },
+    ),
     "benchmark_distance_softmax": (
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},
@@ -216,6 +225,7 @@ _NOTES = {
     "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
     "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
     "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
+    "benchmark_streaming": f"Simulated transactions of 30 columns. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {

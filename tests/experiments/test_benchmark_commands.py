@@ -7,7 +7,7 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import distance_softmax, folds, loading, rows, sweep
+from experiments.benchmarks import distance_softmax, folds, loading, rows, streaming, sweep
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -53,6 +53,26 @@ def test_loading(tmp_path):
     assert [run["state"] for run in record["rounds"]] == ["parsed", "cached"]
     assert all(run["peak_memory_gib"] > 0.05 for run in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_streaming(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming.command, "in_a_new_process", lambda work, *given: work(*given))
+    record = call(
+        streaming, "--rounds", 1, "--rows", 9000, "--epochs", 2, "--batch-size", 256, "--lanes", 2,
+        "--folder", tmp_path, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert [found["stage"] for found in record["rounds"]] == [
+        "simulating",
+        "measuring and decoding",
+        "training",
+        "steps on rows in memory",
+        "steps on rows from the cache",
+        "steps on rows from Parquet",
+    ]
+    assert all(found["rows_per_second"] > 0 for found in record["rounds"])
+    assert record["rounds"][3]["of_memory"] == 1
+    assert len(tables.timings(record).splitlines()) == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_distance_softmax(tmp_path, monkeypatch):
