@@ -184,6 +184,15 @@ _TIMED = {
         "module",
         {"base_seconds": "seconds of jax, optax and chex", "added_seconds": "seconds added"},
     ),
+    "benchmark_streaming": (
+        "stage",
+        {
+            "rows_per_second": "rows/s",
+            "of_memory": "of the steps' in memory",
+            "seconds": "seconds",
+            "peak_memory_gib": "peak GiB",
+        },
+    ),
     "benchmark_distance_softmax": (
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},
@@ -225,6 +234,7 @@ _NOTES = {
     "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
     "benchmark_imports": f"What a package adds to `import jax, optax, chex`. {_ROUNDS}",
     "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
+    "benchmark_streaming": f"Simulated transactions of 30 columns. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {

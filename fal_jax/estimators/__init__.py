@@ -15,6 +15,7 @@ from fal_jax.estimators.methods import Method as Method
 from fal_jax.estimators.rivals import RIVALS as RIVALS
 from fal_jax.estimators.search import Range as Range
 from fal_jax.estimators.search import draw_settings as draw_settings
+from fal_jax.estimators.search import middle_settings as middle_settings
 from fal_jax.estimators.search import paper_grid as paper_grid
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 from fal_jax import data, metrics, training
 from fal_jax.estimators._calibrating import fit_scaling
 from fal_jax.estimators.methods import Method
-from fal_jax.estimators.search import draw_settings
+from fal_jax.estimators.search import draw_settings, middle_settings
 from fal_jax.models import Params
 from fal_jax.training import Build, Problem
 
@@ -193,14 +193,6 @@ def _best(metric: np.ndarray, logits: np.ndarray, members: int) -> np.ndarray:
             f"the scores of all {len(order)} networks are not finite: lower the learning rate."
         )
     return kept
-
-
-def middle_settings(method: Method) -> dict[str, float]:
-    """The middle of each range that a method's settings are drawn from, on its scale."""
-    return {
-        name: math.sqrt(low * high) if log else (low + high) / 2
-        for name, (low, high, log) in method.search.items()
-    }
 
 
 def known(num_steps: int, counts: np.ndarray, members: int) -> dict[str, np.ndarray]:

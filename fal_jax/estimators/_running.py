@@ -8,7 +8,8 @@ import jax
 import numpy as np
 
 from fal_jax import data, training
-from fal_jax.estimators._fitting import Ensemble, Network, Rows, known, middle_settings, room
+from fal_jax.estimators._fitting import Ensemble, Network, Rows, known, room
+from fal_jax.estimators.search import middle_settings
 from fal_jax.models import Outputs, Params
 from fal_jax.training import Build, Settings, TrainState
 

@@ -1,6 +1,7 @@
 """Where hyper-parameters are drawn from: ranges with equal budgets, and the paper's open grid."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -46,6 +47,26 @@ def draw_settings(method: Searched, num_trials: int, *, seed: int) -> dict[str, 
         share = (rng.permutation(num_trials) + rng.random(num_trials)) / num_trials
         settings[name] = low * (high / low) ** share if log else low + (high - low) * share
     return settings
+
+
+def middle_settings(method: Searched) -> dict[str, float]:
+    """The middle of each of a method's ranges, on its scale: what it has without tuning.
+
+    Args:
+      method: its `search` has the ranges.
+
+    Returns:
+      By name, a number.
+
+    Example:
+      >>> from fal_jax.estimators import METHODS
+      >>> round(middle_settings(METHODS["CE"])["learning_rate"], 6)
+      0.3
+    """
+    return {
+        name: math.sqrt(low * high) if log else (low + high) / 2
+        for name, (low, high, log) in method.search.items()
+    }
 
 
 def paper_grid(method: Searched) -> dict[str, np.ndarray]:

@@ -4,6 +4,7 @@ from fal_jax.training._checkpoints import Checkpoint as Checkpoint
 from fal_jax.training._checkpoints import Checkpoints as Checkpoints
 from fal_jax.training._counts import counts_seen as counts_seen
 from fal_jax.training._devices import device_mesh as device_mesh
+from fal_jax.training._devices import gather_processes as gather_processes
 from fal_jax.training._devices import on_all_devices as on_all_devices
 from fal_jax.training._devices import split_batch as split_batch
 from fal_jax.training._epochs import Run as Run

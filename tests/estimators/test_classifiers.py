@@ -16,9 +16,10 @@ from fal_jax.estimators import (
     FocusedAnchorsClassifier,
     ImbalancedMLPClassifier,
     draw_settings,
+    middle_settings,
 )
 from fal_jax.estimators._calibrating import fit_scaling
-from fal_jax.estimators._fitting import mean_average_precision, middle_settings
+from fal_jax.estimators._fitting import mean_average_precision
 from fal_jax.training import Batch
 from tests.estimators.tables import rows
 

@@ -7,7 +7,16 @@ import json
 import pytest
 
 from experiments import tables
-from experiments.benchmarks import distance_softmax, folds, imports, loading, resnet, rows, sweep
+from experiments.benchmarks import (
+    distance_softmax,
+    folds,
+    imports,
+    loading,
+    resnet,
+    rows,
+    streaming,
+    sweep,
+)
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -61,6 +70,26 @@ def test_imports(tmp_path):
     assert found["module"] == "fal_jax.losses"
     assert 0 < found["added_seconds"] < found["base_seconds"]
     assert len(tables.timings(record).splitlines()) == 3
+
+
+def test_streaming(tmp_path, monkeypatch):
+    monkeypatch.setattr(streaming.command, "in_a_new_process", lambda work, *given: work(*given))
+    record = call(
+        streaming, "--rounds", 1, "--rows", 9000, "--epochs", 2, "--batch-size", 256, "--lanes", 2,
+        "--folder", tmp_path, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert [found["stage"] for found in record["rounds"]] == [
+        "simulating",
+        "measuring and decoding",
+        "training",
+        "steps on rows in memory",
+        "steps on rows from the cache",
+        "steps on rows from Parquet",
+    ]
+    assert all(found["rows_per_second"] > 0 for found in record["rounds"])
+    assert record["rounds"][3]["of_memory"] == 1
+    assert len(tables.timings(record).splitlines()) == 8
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_distance_softmax(tmp_path, monkeypatch):

@@ -1,0 +1,211 @@
+"""One method on more rows than fit into memory, on one machine or several.
+
+    python -m experiments.streaming simulated --simulate 10000000       # makes them first
+    python -m experiments.streaming simulated --methods FAML FAL CE --epochs 10
+    python -m experiments.streaming simulated --from-parquet            # on a GPU: decoded again
+    python -m experiments.streaming simulated --distributed             # on each host of a pod
+
+Several processes without a cluster that JAX knows, here two on one machine, each with its number:
+
+    python -m experiments.streaming simulated --coordinator localhost:1234 --processes 2 --process 0
+
+The folder holds simulated transactions, see `fal_jax.data.simulate_transactions`, in order of time:
+the last files are held out and scored once. Each process measures and decodes files of its own,
+then reads those of its lanes. A run that has ended, as it does when one of its processes has, goes
+on from its latest checkpoint when it is started again, with any number of processes that divides
+the lanes. The record has ROC AUC and average precision beside those of the Bayes-optimal score.
+"""
+
+import argparse
+import os
+import pathlib
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow.parquet
+from jax.experimental import multihost_utils
+from rich.console import Console
+
+from experiments import command, records
+from fal_jax import data, metrics, training
+from fal_jax.estimators import METHODS, middle_settings
+
+METHODS_OF_BATCHES = [name for name, method in METHODS.items() if method.resample is None]
+
+
+def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
+    """Trains and scores the methods; returns the path of the record."""
+    options = parse(arguments)
+    join_processes(options)
+    console = Console(quiet=jax.process_index() > 0)
+    try:
+        if options.simulate and jax.process_index() == 0:
+            data.simulate_transactions(
+                options.folder, rows=options.simulate, ratio=options.ratio, seed=options.seed,
+                chunk_rows=-(-options.simulate // options.files),
+            )  # fmt: skip
+        multihost_utils.sync_global_devices("simulated")
+        return run(options, console)
+    except (OSError, ValueError, RuntimeError) as error:
+        if jax.process_count() == 1:
+            raise SystemExit(str(error)) from error
+        # At once: JAX's own way out waits for all processes, also for one that is gone.
+        Console(stderr=True).print(str(error), soft_wrap=True)
+        os._exit(1)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = command.parser("experiments.streaming", __doc__)
+    add, positive = parser.add_argument, command.positive
+    add("folder", type=pathlib.Path, help="of simulated transactions")
+    add("--simulate", type=positive, metavar="ROWS", help="makes so many, if they are not there")
+    add("--ratio", type=float, default=2222.0, help="labels 0 for one 1 (default: 2222)")
+    add("--files", type=positive, default=10, help="to simulate (default: 10)")
+    add("--methods", nargs="+", choices=METHODS_OF_BATCHES, default=["FAML"], metavar="METHOD",
+        help=f"of {', '.join(METHODS_OF_BATCHES)} (default: FAML)")  # fmt: skip
+    add("--epochs", type=positive, default=10, help="default: 10")
+    add("--batch-size", type=positive, default=4096, help="default: 4096")
+    add("--positives", type=int, default=64, help="added to each batch (default: 64)")
+    add("--lanes", type=positive, default=4, help="parts of a batch (default: 4)")
+    add("--held-out", type=positive, default=2, metavar="FILES", help="the last (default: 2)")
+    add("--seed", type=int, default=0, help="default: 0")
+    add("--from-parquet", action="store_true", help="decode in every epoch, not once")
+    add("--checkpoint-every", type=positive, default=1000, metavar="STEPS", help="default: 1000")
+    add("--work", type=pathlib.Path, help="for decoded rows and checkpoints, seen by all "
+        "processes (default: work in the folder of the record)")  # fmt: skip
+    add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    add("--distributed", action="store_true", help="join the processes of the cluster")
+    add("--coordinator", metavar="HOST:PORT", help="of process 0, without a cluster")
+    add("--processes", type=positive, metavar="N", help="their number")
+    add("--process", type=int, metavar="I", help="the number of this one, from 0")
+    return parser.parse_args(arguments)
+
+
+def join_processes(options: argparse.Namespace) -> None:
+    """Joins the processes, which notice within half a minute if one is gone."""
+    if options.coordinator:
+        jax.distributed.initialize(
+            options.coordinator, options.processes, options.process, heartbeat_timeout_seconds=30
+        )
+    elif options.distributed:
+        jax.distributed.initialize(heartbeat_timeout_seconds=30)
+
+
+def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
+    """Prepares the rows, then trains and scores each method."""
+    shards, environment = data.open_shards(options.folder), records.environment()
+    work, seconds = options.work or options.out / "work", {}
+    train = shards.only(range(len(shards.files) - options.held_out))
+    test = shards.only(range(len(train.files), len(shards.files)))
+    started = time.perf_counter()
+    fitted = measured(train)
+    seconds["measure"] = time.perf_counter() - started
+    rows, scored = (opened(part, fitted, work, options) for part in (train, test))
+    seconds["prepare"] = time.perf_counter() - started
+    made = data.open_stream(
+        rows, batch_size=options.batch_size, seed=options.seed, positives=options.positives,
+        lanes=options.lanes,
+    )  # fmt: skip
+    asked = data.open_stream(  # a file for each process at least
+        scored, batch_size=options.batch_size, seed=0, lanes=jax.process_count()
+    )
+    results = {name: trained(name, made, asked, work, options, console) for name in options.methods}
+    record = {
+        "experiment": "streaming",
+        "simulated": True,
+        "rows": int(rows.counts.sum()),
+        "positives": int(rows.counts[:, 1].sum()),
+        "held_out_rows": int(scored.counts.sum()),
+        "processes": jax.process_count(),
+        "options": {k: str(v) for k, v in vars(options).items() if k not in ("process",)},
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "environment": environment,
+        "bayes": bayes(test),
+        "results": results,
+    }
+    path = options.out / "streaming.json"
+    if jax.process_index() == 0:
+        records.write_json(path, record)
+    console.print(f"Record: {path}")
+    return path
+
+
+def measured(shards: data.Shards) -> data.Preprocessing:
+    """Statistics of the training files, each measured by one process."""
+    own = _own(shards)
+    if not own:
+        raise ValueError(f"there must be a file for each process, got {len(shards.files)} files.")
+    found = data.merge_measured([data.measure_shard(shards, number) for number in own])
+    merged = data.merge_measured(training.gather_processes(found))
+    return data.preprocessing_of(merged, shards.columns)
+
+
+def opened(
+    shards: data.Shards, fitted: data.Preprocessing, work: pathlib.Path, options: argparse.Namespace
+) -> data.BlockRows:
+    """The files' rows, decoded by the processes between them, or from Parquet."""
+    if options.from_parquet:
+        return data.parquet_rows(shards, fitted)
+    data.decode_shards(shards, fitted, work / "decoded", numbers=_own(shards))
+    multihost_utils.sync_global_devices("decoded")
+    return data.decoded_rows(shards, fitted, work / "decoded")
+
+
+def _own(shards: data.Shards) -> list[int]:
+    """The numbers of the files of this process."""
+    processes = {"process": jax.process_index(), "processes": jax.process_count()}
+    return data.files_of_process(len(shards.files), **processes).tolist()
+
+
+def trained(
+    name: str,
+    stream: data.Stream,
+    test: data.Stream,
+    work: pathlib.Path,
+    options: argparse.Namespace,
+    console: Console,
+) -> dict[str, Any]:
+    """One method, trained in the middle of its ranges and scored."""
+    method, steps = METHODS[name], options.epochs * stream.num_steps
+    known = {"num_steps": steps, "class_counts": stream.batch_counts}
+    settings = {**method.fixed, **middle_settings(method), **known}
+    arrays = {key: jnp.asarray(value, jnp.float32) for key, value in settings.items()}
+    model, trainer = method.build(arrays, num_inputs=stream.rows.dim, num_classes=2, hidden=(16, 8))
+    checkpoints = training.Checkpoints(work / f"{name}.checkpoints")
+    started = time.perf_counter()
+    state, reports = training.fit_stream(
+        trainer, trainer.init(jax.random.key(options.seed)), stream, num_epochs=options.epochs,
+        checkpoints=checkpoints, checkpoint_every=options.checkpoint_every,
+    )  # fmt: skip
+    checkpoints.close()
+    seconds = time.perf_counter() - started
+    found = training.evaluate_stream(model, state, test)
+    scores = {key: float(value) for key, value in found._asdict().items()}
+    console.print(f"{name}: {scores['average_precision']:.4f} average precision, {seconds:.0f} s")
+    losses = [report["loss"] for report in reports]
+    return {
+        "settings": middle_settings(method),
+        "seconds": round(seconds, 1),
+        "losses": losses,
+        **scores,
+    }
+
+
+def bayes(shards: data.Shards) -> dict[str, float]:
+    """ROC AUC and average precision of the best score there is, of simulated rows."""
+    columns = ["label", "bayes_score"]
+    tables = [pyarrow.parquet.read_table(file, columns=columns) for file in shards.files]
+    labels, scores = (np.concatenate([table[name] for table in tables]) for name in columns)
+    return {
+        "roc_auc": float(metrics.roc_auc(scores, labels)),
+        "average_precision": float(metrics.average_precision(scores, labels)),
+    }
+
+
+if __name__ == "__main__":
+    main()
