@@ -11,14 +11,22 @@ from jax.typing import ArrayLike
 from fal_jax import _checks
 
 Sampling = str | float | Mapping[int, int]
+Table = jax.Array | np.ndarray
 
 
-def finite_table(features: ArrayLike) -> jax.Array:
-    """Returns floating `[rows, dim]`, at least one of each, without NaN or infinity."""
-    table = _checks.floating("features", features)
+def finite_table(features: ArrayLike) -> Table:
+    """Returns floating `[rows, dim]`, at least one of each, without NaN or infinity.
+
+    On the host unless it came as a JAX array: most methods read but a few rows on the device.
+    """
+    xp = jnp if isinstance(features, jax.Array) else np
+    table = xp.asarray(features)
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(f"features must be [rows, dim], none empty, got shape {table.shape}.")
-    if not _all_finite(table):
+    dtype = _checks.floating("features", table[:1]).dtype
+    with np.errstate(over="ignore"):  # what float32 cannot hold is told below
+        table = table.astype(dtype, copy=False)
+    if not xp.isfinite(table).all():
         row, column = np.argwhere(~np.isfinite(np.asarray(table)))[0]
         raise ValueError(
             f"features must be finite to measure distances, got {table[row, column]} in row {row}, "
@@ -27,14 +35,9 @@ def finite_table(features: ArrayLike) -> jax.Array:
     return table
 
 
-@jax.jit
-def _all_finite(table: jax.Array) -> jax.Array:
-    return jnp.all(jnp.isfinite(table))
-
-
 def table_and_classes(
     features: ArrayLike, labels: npt.ArrayLike, where: npt.ArrayLike | None
-) -> tuple[jax.Array, np.ndarray, dict[int, np.ndarray]]:
+) -> tuple[Table, np.ndarray, dict[int, np.ndarray]]:
     """The features, the labels and the row numbers of each class, all checked."""
     table = finite_table(features)
     labels = checked_labels(labels, len(table))

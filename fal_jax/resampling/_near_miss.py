@@ -65,6 +65,7 @@ def near_miss(
     if version not in (1, 2, 3):
         raise ValueError(f"version must be 1, 2 or 3, got {version}.")
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
+    table = jnp.asarray(table)
     counts = {label: part.size for label, part in rows.items()}
     # Of several smallest classes, the one that appears first, as in imbalanced-learn.
     smallest = min(counts, key=lambda label: (counts[label], rows[label][0]))

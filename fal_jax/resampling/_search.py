@@ -58,7 +58,7 @@ def nearest_neighbours(
       Array([[1, 2],
              [2, 1]], dtype=int32)
     """
-    table = _inputs.finite_table(features)
+    table = jnp.asarray(_inputs.finite_table(features))
     asked, there = _row_numbers(table, "queries", queries), _row_numbers(table, "points", points)
     if np.any(np.diff(there) <= 0):
         raise ValueError("points must be ascending row numbers, each once.")
