@@ -220,9 +220,7 @@ def _fill(out: np.ndarray, key: jax.Array, table: _inputs.Table, part: Joined) -
     used, segments = _compact(table, part.segments)
     made = []
     for number, start in enumerate(range(0, len(out), BLOCK)):
-        bases = None
-        if part.bases is not None:
-            bases = np.resize(part.bases[start : start + BLOCK], BLOCK)
+        bases = None if part.bases is None else np.resize(part.bases[start:][:BLOCK], BLOCK)
         made.append((start, _block(key, number, used, segments, bases)))
         if number:  # the one before, while this one is made
             _write(out, *made.pop(0))
@@ -234,9 +232,9 @@ def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segme
     ends = np.column_stack([segments.rows, segments.neighbours])
     rows, places = np.unique(ends, return_inverse=True)
     used = jnp.asarray(table[np.resize(rows, _search.rounded(rows.size))])
-    places = jnp.asarray(places.reshape(ends.shape), jnp.int32)
-    compact = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
-    return used, _segments.padded(compact, _search.rounded(len(ends)))
+    places = jnp.asarray(places, jnp.int32)
+    segments = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
+    return used, _segments.padded(segments, _search.rounded(len(ends)))
 
 
 def _write(out: np.ndarray, start: int, block: jax.Array) -> None:

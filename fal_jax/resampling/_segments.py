@@ -201,7 +201,7 @@ def foreign_shares(
 
 
 def _segments(
-    bases: np.ndarray, neighbours: np.ndarray, foreign: np.ndarray, dtype: npt.DTypeLike
+    bases: np.ndarray, neighbours: np.ndarray, foreign: np.ndarray, dtype: np.dtype
 ) -> Segments:
     shares = jnp.full(bases.size, 1 / bases.size, dtype)
     return Segments(jnp.asarray(bases), jnp.asarray(neighbours), jnp.asarray(foreign), shares)

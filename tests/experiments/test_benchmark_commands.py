@@ -6,8 +6,16 @@ import json
 
 import pytest
 
-from experiments import tables
-from experiments.benchmarks import distance_softmax, folds, loading, rows, sweep
+from experiments import command, tables
+from experiments.benchmarks import (
+    distance_softmax,
+    folds,
+    loading,
+    metrics,
+    resampling,
+    rows,
+    sweep,
+)
 from experiments.benchmarks.distance_heads import CONTESTANTS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -73,6 +81,41 @@ def test_distance_softmax(tmp_path, monkeypatch):
     assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
     assert all(found["seconds"] > 0 for found in record["rounds"])
     assert len(tables.timings(record).splitlines()) == 2 + len(record["rounds"])
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Without the seconds that each new process takes to start."""
+    monkeypatch.setattr(command, "in_a_new_process", lambda function, *given: function(*given))
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_metrics(tmp_path):
+    record = call(metrics, "--rounds", 1, "--scores", 2000, "--repeats", 2, "--out", tmp_path)
+    assert [found["case"] for found in record["rounds"]] == ["unweighted", "weighted"]
+    for found in record["rounds"]:
+        assert found["scores"] == 2000
+        assert min(found["seconds"], found["rival_seconds"]) > 0
+    assert len(tables.timings(record).splitlines()) == 4
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_resampling(tmp_path, monkeypatch):
+    monkeypatch.setattr(resampling, "CASES", {"SMOTE": 1})
+    record = call(resampling, "--rounds", 1, "--rows", 3000, "--out", tmp_path)
+    small, large = record["rounds"]
+    assert (small["case"], large["case"]) == ("SMOTE, 284,807 rows", "NearMiss-1, 3,000 rows")
+    for found in record["rounds"]:
+        assert found["table"] == "generated"
+        assert found["seconds"] * found["ratio"] == pytest.approx(found["rival_seconds"], rel=0.2)
+        assert 0 <= found["memory_gib"] < 2
+    assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_rows_that_differ_are_no_comparison():
+    sides = ({"kept": kept, "rows": 9, "seconds": 1.0} for kept in ([1, 2], [2, 3]))
+    with pytest.raises(AssertionError, match="of 2 rows only 1 are kept"):
+        resampling.compared("NearMiss-1", *sides)
 
 
 def test_medians_are_told_with_their_range_where_rounds_differ():
