@@ -34,7 +34,7 @@ def near_miss(
     and search neighbours only for the rows whose bound allows them to be kept.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       version: 1, 2 or 3.
       sampling: "auto" brings every class to the smallest; a number in (0, 1], of two classes, the
@@ -139,7 +139,7 @@ def _bounds(
     For the farthest, the points are cut into k blocks: no sum of k distances to different points
     exceeds that to the k farthest, so neither does the sum of the blocks' largest.
     """
-    centre = table[jnp.maximum(points[0], 0)].mean(axis=0, keepdims=True)
+    centre = _search.centre_of(table, points)
     blocks, outside = (k, -jnp.inf) if farthest else (1, jnp.inf)
 
     def of_tile(rows: jax.Array) -> jax.Array:

@@ -46,7 +46,7 @@ def smote(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       sampling: "auto" brings every class to the largest; a number in (0, 1], of two classes, the
           smaller to this part of the larger; a mapping, the classes in it to so many rows.
@@ -94,7 +94,7 @@ def borderline_smote(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       kind: 1 goes towards neighbours in the class, 2 towards neighbours of any class, and up to
           half-way towards foreign ones.
@@ -148,7 +148,7 @@ def adasyn(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       sampling: as in `smote`.
       num_neighbours: k, at least 1 and fewer than the rows of any class that gains rows.

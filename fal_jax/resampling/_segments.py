@@ -26,7 +26,7 @@ def smote_segments(
     """Joins every row of a class to its nearest neighbours in the class.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
@@ -71,7 +71,7 @@ def borderline_segments(
     A row is in danger if at least half, but not all, of its nearest rows of any class are foreign.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       kind: 1 joins to neighbours in the class, 2 to neighbours of any class, and to foreign ones
@@ -123,7 +123,7 @@ def adasyn_segments(
     The share of a row is `r / sum of r`, r the foreign part of its k nearest rows of any class.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
