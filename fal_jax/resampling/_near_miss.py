@@ -88,10 +88,8 @@ def near_miss(
                     stacklevel=2,
                 )
         else:
-            farthest = version == 2
-            kept.append(
-                _least(table, members, rows[smallest], num_neighbours, wanted[label], farthest)
-            )
+            size = wanted[label]
+            kept.append(_least(table, members, rows[smallest], num_neighbours, size, version == 2))
     return np.concatenate(kept)
 
 
