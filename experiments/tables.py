@@ -197,6 +197,16 @@ _TIMED = {
         "contestant",
         {"seconds": "seconds", "memory_gib": "GiB added"},
     ),
+    "benchmark_metrics": (
+        "case",
+        {"scores": "scores", "seconds": "seconds", "rival_seconds": "scikit-learn's"}
+        | {"ratio": "times as fast"},
+    ),
+    "benchmark_resampling": (
+        "case",
+        {"seconds": "seconds", "rival_seconds": "imbalanced-learn's", "ratio": "times as fast"}
+        | {"memory_gib": "GiB added", "rival_memory_gib": "by imbalanced-learn"},
+    ),
 }
 
 
@@ -235,6 +245,10 @@ _NOTES = {
     "benchmark_imports": f"What a package adds to `import jax, optax, chex`. {_ROUNDS}",
     "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
     "benchmark_streaming": f"Simulated transactions of 30 columns. {_ROUNDS}",
+    "benchmark_metrics": "AUC, average precision, best F1 and best balanced accuracy against "
+    f"scikit-learn's AUC and average precision alone. {_ROUNDS}",
+    "benchmark_resampling": "CreditCard where the table is not generated; either side in a process "
+    f"of its own. {_ROUNDS}",
     "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
 }
 _DRAWN = {

@@ -140,6 +140,13 @@ def like(
     return array
 
 
+def example_weights(value: ArrayLike | None, other: jax.Array, *, of: str) -> jax.Array:
+    """Returns weights of the shape and dtype of `other`, the argument `of`; 1 each for None."""
+    if value is None:
+        return jnp.ones_like(other)
+    return like("weights", value, other, of=of, minimum=0.0)
+
+
 def predictions(value: ArrayLike, batch_shape: tuple[int, ...] | None = None) -> jax.Array:
     """Returns predicted classes, integer or bool, as int32; of `batch_shape` if one is given."""
     array = jnp.asarray(value)
@@ -222,6 +229,18 @@ def class_vector(
         raise ValueError(f"{name} must be {allowed}, one number a class, got shape {array.shape}.")
     _check_range(name, value, minimum, maximum)
     return array
+
+
+def costs(value: ArrayLike) -> jax.Array:
+    """Returns float32 costs `[2, 2]`, by true and predicted class; mistakes cost the more."""
+    table = jnp.asarray(value, jnp.float32)
+    if table.shape != (2, 2):
+        raise ValueError(f"costs must have shape (2, 2), got shape {table.shape}.")
+    if not is_traced(value):
+        (quiet, false_alarm), (miss, hit) = np.asarray(value)
+        if not (false_alarm > quiet and miss > hit):
+            raise ValueError(f"costs of a mistake must be above those of being right, got {value}.")
+    return table
 
 
 def _check_range(

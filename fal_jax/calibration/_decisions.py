@@ -30,7 +30,7 @@ def bayes_threshold(costs: ArrayLike) -> jax.Array:
       >>> bayes_threshold([[0.0, 1.0], [9.0, 0.0]])
       Array(0.1, dtype=float32)
     """
-    table = _costs(costs)
+    table = _checks.costs(costs)
     false_alarm, miss = table[0, 1] - table[0, 0], table[1, 0] - table[1, 1]
     return false_alarm / (false_alarm + miss)
 
@@ -101,6 +101,67 @@ def correct_priors(
     return logits + jax.lax.broadcast_to_rank(jnp.log(new) - jnp.log(old), logits.ndim)
 
 
+def estimate_priors(
+    logits: ArrayLike,
+    trained_priors: ArrayLike,
+    *,
+    num_steps: int = 1000,
+    where: ArrayLike | None = None,
+) -> jax.Array:
+    """The priors where unlabelled examples come from, by expectation and maximisation.
+
+    `pi_k <- mean over examples of softmax(z + log(pi / trained))_k`, from the trained priors on:
+    it climbs to the most likely priors, if the classes look as they did in training.
+
+    Args:
+      logits: `[..., classes]`, floating; log-probabilities but for a constant, calibrated.
+      trained_priors: `[classes]`, above 0, as in `correct_priors`.
+      num_steps: at least 1, at most so many; fewer once no prior moves by more than 1e-7.
+      where: `[...]`, bool, the valid examples; None for all.
+
+    Returns:
+      `[classes]`, priors that sum to 1, for `correct_priors`; the trained ones if no example is
+      valid. Stops gradients.
+
+    Raises:
+      ValueError: if the shapes do not fit, a known prior is not above 0 or num_steps is below 1.
+      TypeError: if logits are not floating or where not bool.
+
+    References:
+      Saerens et al., Adjusting the outputs of a classifier to new a priori probabilities, 2002,
+      Eq. 9.
+
+    Example:
+      >>> logits = jnp.log(jnp.array([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.1, 0.9]]))
+      >>> estimate_priors(logits, [0.5, 0.5]).round(4)
+      Array([0.8125, 0.1875], dtype=float32)
+    """
+    logits = jax.lax.stop_gradient(_checks.scores("logits", logits))
+    if num_steps < 1:
+        raise ValueError(f"num_steps must be at least 1, got {num_steps}.")
+    size, tiny = logits.shape[-1], float(jnp.finfo(logits.dtype).tiny)
+    trained = _checks.class_vector(
+        "trained_priors", trained_priors, size, logits.dtype, minimum=tiny
+    )
+    valid = _checks.mask(where, logits.shape[:-1]).reshape(-1)
+    trained = jax.lax.stop_gradient(trained / jnp.sum(trained))
+    ratios = jnp.where(valid[:, None], logits.reshape(-1, size), 0) - jnp.log(trained)[None]
+
+    def climbed(priors: jax.Array) -> jax.Array:
+        shares = jax.nn.softmax(ratios + jnp.log(priors)[None], axis=-1)
+        total = jnp.sum(shares, axis=0, where=valid[:, None])
+        return jnp.where(jnp.any(valid), total / jnp.maximum(jnp.sum(valid), 1), priors)
+
+    def goes_on(state: tuple[jax.Array, jax.Array, jax.Array]) -> jax.Array:
+        step, last, priors = state
+        return (step < num_steps) & (jnp.max(jnp.abs(priors - last)) > 1e-7)
+
+    def one(state: tuple[jax.Array, jax.Array, jax.Array]):
+        return state[0] + 1, state[2], climbed(state[2])
+
+    return jax.lax.while_loop(goes_on, one, (jnp.int32(1), trained, climbed(trained)))[2]
+
+
 def correct_undersampling(log_odds: ArrayLike, *, kept: ArrayLike) -> jax.Array:
     """Log-odds of class 1 where training kept only a share of class 0: `z + log(kept)`.
 
@@ -125,14 +186,3 @@ def correct_undersampling(log_odds: ArrayLike, *, kept: ArrayLike) -> jax.Array:
     log_odds = _checks.floating("log_odds", log_odds)
     kept = _checks.number("kept", kept, log_odds.dtype, maximum=1.0, open_minimum=True)
     return log_odds + jnp.log(kept)
-
-
-def _costs(costs: ArrayLike) -> jax.Array:
-    table = jnp.asarray(costs, FLOAT)
-    if table.shape != (2, 2):
-        raise ValueError(f"costs must have shape (2, 2), got shape {table.shape}.")
-    if not _checks.is_traced(costs) and not (
-        table[0, 1] > table[0, 0] and table[1, 0] > table[1, 1]
-    ):
-        raise ValueError(f"costs of a mistake must be above those of being right, got {costs}.")
-    return table

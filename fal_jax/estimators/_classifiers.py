@@ -34,8 +34,10 @@ class FocusedAnchorsClassifier(TableClassifier):
         with a validation part, by their settings: the best of twice as many draws.
       scaling: of numbers: "standard", "log" or "quantile".
       class_weight: as in scikit-learn: a dict by label, "balanced" or None.
-      early_stopping: whether to hold out rows and keep the weights of the epoch with the best mean
-        average precision on them; "auto" does where each class has at least 50 rows.
+      early_stopping: whether to hold out rows, which are not trained on, and keep the weights of
+        the epoch with the best mean average precision on them, the first of equal ones; "auto" does
+        where each class has at least 50 rows. No time is saved: all epochs are run, since the
+        members share one program.
       validation_fraction: of the rows of each class, to hold out.
       calibrate: whether to scale the logits so that probabilities fit the rows held out.
       warm_start: whether another `fit` goes on from the weights of the one before.
@@ -132,7 +134,7 @@ class ImbalancedMLPClassifier(TableClassifier):
       members: networks to train and to average.
       scaling: of numbers.
       class_weight: a dict by label, "balanced" or None.
-      early_stopping: whether to hold out rows.
+      early_stopping: whether to hold out rows and keep the epoch that is best on them.
       validation_fraction: of the rows of each class.
       calibrate: whether to scale the logits.
       warm_start: whether another `fit` goes on.

@@ -3,7 +3,7 @@
 import os
 from typing import Any, Self, cast
 
-from fal_jax.estimators._saving import export, load, save
+from fal_jax.estimators._saving import export, export_onnx, load, save
 
 
 class Saved:
@@ -62,3 +62,22 @@ class Saved:
 
         check_is_fitted(cast(Any, self))
         return export(self._network(), self.ensemble_, self.encoding_, path)
+
+    def export_onnx(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """The fitted `predict_proba` as an ONNX model, for programs that know no JAX.
+
+        Its input and output are those of the program that `export` gives.
+
+        Args:
+          path: where to write it too, whole or not at all; None does not.
+
+        Returns:
+          The serialised model.
+
+        Raises:
+          ImportError: jax2onnx is missing, which the extra `onnx` brings.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(cast(Any, self))
+        return export_onnx(self._network(), self.ensemble_, self.encoding_, path)

@@ -150,6 +150,42 @@ def export(
     path: str | os.PathLike[str] | None,
 ) -> bytes:
     """The way from raw rows to probabilities as a serialised program."""
+    (rows,) = jax_export.symbolic_shape("rows")
+    form = jax.ShapeDtypeStruct((rows, len(encoding.names)), jnp.float32)
+    program = jax.jit(_probabilities(network, ensemble, encoding))
+    exported = jax_export.export(program, platforms=_PLATFORMS)(form)
+    return _written(path, bytes(exported.serialize()))
+
+
+def export_onnx(
+    network: Network,
+    ensemble: Ensemble,
+    encoding: Encoding,
+    path: str | os.PathLike[str] | None,
+) -> bytes:
+    """The way from raw rows to probabilities as an ONNX model."""
+    try:
+        from jax2onnx import to_onnx  # pyrefly: ignore[missing-import]  # an extra
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"export_onnx needs {error.name}: pip install fal-jax[onnx]", name=error.name
+        ) from error
+    program = _probabilities(network, ensemble, encoding)
+    model = to_onnx(program, [("rows", len(encoding.names))])
+    return _written(path, model.SerializeToString())
+
+
+def _written(path: str | os.PathLike[str] | None, content: bytes) -> bytes:
+    """The content, which a path gets too."""
+    if path is not None:
+        _write(pathlib.Path(path), content)
+    return content
+
+
+def _probabilities(
+    network: Network, ensemble: Ensemble, encoding: Encoding
+) -> Callable[[jax.Array], jax.Array]:
+    """A function of float32 `[rows, columns]`, with codes for categories."""
     model_of = network.build()
 
     def probabilities(rows: jax.Array) -> jax.Array:
@@ -163,13 +199,7 @@ def export(
         each = jax.vmap(logits)(ensemble.params, ensemble.settings, *scalings)
         return jax.nn.softmax(jnp.mean(each, axis=0), axis=-1)
 
-    (rows,) = jax_export.symbolic_shape("rows")
-    form = jax.ShapeDtypeStruct((rows, len(encoding.names)), jnp.float32)
-    exported = jax_export.export(jax.jit(probabilities), platforms=_PLATFORMS)(form)
-    content = bytes(exported.serialize())
-    if path is not None:
-        _write(pathlib.Path(path), content)
-    return content
+    return probabilities
 
 
 def _encoder(encoding: Encoding) -> Callable[[jax.Array], jax.Array]:

@@ -13,6 +13,7 @@ from fal_jax.metrics._agreement import matthews_correlation as matthews_correlat
 from fal_jax.metrics._best import RankingMetrics as RankingMetrics
 from fal_jax.metrics._best import best_balanced_accuracy as best_balanced_accuracy
 from fal_jax.metrics._best import best_f_beta as best_f_beta
+from fal_jax.metrics._best import least_cost as least_cost
 from fal_jax.metrics._best import ranking_metrics as ranking_metrics
 from fal_jax.metrics._comparisons import Comparison as Comparison
 from fal_jax.metrics._comparisons import Ranks as Ranks
@@ -51,6 +52,9 @@ from fal_jax.metrics._ranking import partial_roc_auc as partial_roc_auc
 from fal_jax.metrics._ranking import precision_at_k as precision_at_k
 from fal_jax.metrics._ranking import recall_at_fpr as recall_at_fpr
 from fal_jax.metrics._ranking import roc_auc as roc_auc
+from fal_jax.metrics._stream_means import Summed as Summed
+from fal_jax.metrics._stream_means import streaming_brier_score as streaming_brier_score
+from fal_jax.metrics._stream_means import streaming_log_loss as streaming_log_loss
 from fal_jax.metrics._streams import Counted as Counted
 from fal_jax.metrics._streams import Metric as Metric
 from fal_jax.metrics._streams import RankingEstimate as RankingEstimate

@@ -86,6 +86,46 @@ def best_balanced_accuracy(
     return read_off(_best_balanced_accuracy, scores, labels, weights, where)
 
 
+def least_cost(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    *,
+    costs: ArrayLike,
+    weights: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Best:
+    """The least mean cost of any threshold on these examples, whatever the scores' scale.
+
+    `sum over y, k of c_yk * share of examples of class y decided as k`.
+
+    Args:
+      scores: `[...]`, floating, higher for class 1.
+      labels: `[...]`, integer, 0 or 1.
+      costs: `[2, 2]`, by true class (row) and predicted (column); a mistake costs more than none.
+      weights: `[...]`, floating, at least 0; None for 1 each.
+      where: `[...]`, bool, the valid examples; None for all.
+
+    Returns:
+      `Best(value, threshold)` as of `best_f_beta`, the value being the cost; the threshold is
+      infinite where no alarm at all is best. NaN as in `roc_auc`.
+
+    Raises:
+      ValueError: if the shapes differ, a known weight is negative or a known mistake costs no more
+        than being right.
+      TypeError: if a dtype does not fit.
+
+    References:
+      Elkan, The foundations of cost-sensitive learning, IJCAI 2001, Sec. 1.1;
+      `calibration.bayes_threshold` needs no examples but calibrated probabilities.
+
+    Example:
+      >>> least_cost([0.1, 0.4, 0.6, 0.8], [0, 1, 0, 1], costs=[[0.0, 1.0], [3.0, 0.0]])
+      Best(value=Array(0.25, dtype=float32), threshold=Array(0.25, dtype=float32))
+    """
+    _checks.costs(costs)
+    return read_off(_least_cost, scores, labels, weights, where, costs=costs)
+
+
 def ranking_metrics(
     scores: ArrayLike,
     labels: ArrayLike,
@@ -135,3 +175,12 @@ def _best_f_beta(xp: ModuleType, curve: Curve, beta: Array) -> Best:
 def _best_balanced_accuracy(xp: ModuleType, curve: Curve) -> Best:
     recall, fpr = curve.hits / curve.hits[-1], curve.false_alarms / curve.false_alarms[-1]
     return best(xp, curve, (recall + 1 - fpr) / 2)
+
+
+def _least_cost(xp: ModuleType, curve: Curve, costs: Array) -> Best:
+    total = curve.hits[-1] + curve.false_alarms[-1]
+    extra = costs[:, 1] - costs[:, 0]  # of an alarm, by class
+    quiet = (costs[1, 0] * curve.hits[-1] + costs[0, 0] * curve.false_alarms[-1]) / total
+    saved = -(extra[1] * curve.hits + extra[0] * curve.false_alarms) / total
+    most, threshold = best(xp, curve, saved)
+    return Best(quiet - xp.maximum(most, 0), xp.where(most > 0, threshold, xp.inf))

@@ -36,13 +36,8 @@ def brier_score(
       >>> brier_score([0.5, 1.0], [1, 1])
       Array(0.125, dtype=float32)
     """
-
-    def formula(xp: ModuleType, table: Any, classes: Any) -> Any:
-        truth = classes[:, None] == xp.arange(table.shape[1])[None]
-        return xp.sum((table - truth) ** 2, axis=1)
-
-    found = _mean(formula, probabilities, labels, weights, where)
-    return found / 2 if _is_binary(probabilities, labels) else found
+    found = _mean(squared_errors, probabilities, labels, weights, where)
+    return found / 2 if is_binary(probabilities, labels) else found
 
 
 def log_loss(
@@ -71,12 +66,7 @@ def log_loss(
       >>> log_loss([0.5, 1.0], [1, 1]).round(4)
       Array(0.3466, dtype=float32)
     """
-
-    def formula(xp: ModuleType, table: Any, classes: Any) -> Any:
-        own = xp.take_along_axis(table, classes[:, None], axis=1)[:, 0]
-        return -xp.log(xp.where(own > 0, own, 1)) + xp.where(own > 0, 0.0, xp.inf)
-
-    return _mean(formula, probabilities, labels, weights, where)
+    return _mean(surprises, probabilities, labels, weights, where)
 
 
 def binary_calibration_error(
@@ -194,6 +184,18 @@ def class_wise_calibration_error(
     return _measured(formula, probabilities, labels, weights, where)
 
 
+def squared_errors(xp: ModuleType, table: Any, classes: Any) -> Any:
+    """`[examples]`, summed over the classes of probabilities `[examples, classes]`."""
+    truth = classes[:, None] == xp.arange(table.shape[1])[None]
+    return xp.sum((table - truth) ** 2, axis=1)
+
+
+def surprises(xp: ModuleType, table: Any, classes: Any) -> Any:
+    """`[examples]`, -log of the probability of the true class."""
+    own = xp.take_along_axis(table, classes[:, None], axis=1)[:, 0]
+    return -xp.log(xp.where(own > 0, own, 1)) + xp.where(own > 0, 0.0, xp.inf)
+
+
 def _gaps(xp: ModuleType, chances: Any, is_hit: Any, weighs: Any, num_bins: int) -> Any:
     """Sum over bins of |sum of weight * (hit - chance)|."""
     bins = xp.clip((chances * num_bins).astype(np.int32), 0, num_bins - 1)
@@ -201,7 +203,8 @@ def _gaps(xp: ModuleType, chances: Any, is_hit: Any, weighs: Any, num_bins: int)
     return xp.sum(xp.abs(xp.bincount(bins, weighs * (is_hit - chances), **size)))
 
 
-def _is_binary(probabilities: ArrayLike, labels: ArrayLike) -> bool:
+def is_binary(probabilities: ArrayLike, labels: ArrayLike) -> bool:
+    """Whether they are probabilities of class 1 alone."""
     return np.ndim(probabilities) == np.ndim(labels)
 
 
@@ -218,7 +221,7 @@ def _measured(formula: Any, probabilities: Any, labels: Any, weights: Any, where
     """A formula of a table `[examples, classes]`, labels and weights that sum to 1."""
     xp = _arrays.module_for(probabilities, labels, weights, where)
     checked = _arrays.floating(xp, "probabilities", probabilities)
-    if _is_binary(probabilities, labels):
+    if is_binary(probabilities, labels):
         checked = xp.stack([1 - checked, checked], axis=-1)
     shape, num_classes = checked.shape[:-1], checked.shape[-1]
     classes, weighs = _arrays.labels_and_weights(

@@ -11,34 +11,48 @@ from jax.typing import ArrayLike
 from fal_jax import _checks
 
 Sampling = str | float | Mapping[int, int]
+Table = jax.Array | np.ndarray
 
 
-def finite_table(features: ArrayLike) -> jax.Array:
-    """Returns floating `[rows, dim]`, at least one of each, without NaN or infinity."""
-    table = _checks.floating("features", features)
+def table_of(features: ArrayLike) -> Table:
+    """Returns floating `[rows, dim]`, at least one of each.
+
+    On the host unless it came as a JAX array: most methods read but a few rows on the device.
+    """
+    xp = jnp if isinstance(features, jax.Array) else np
+    table = xp.asarray(features)
     if table.ndim != 2 or 0 in table.shape:
         raise ValueError(f"features must be [rows, dim], none empty, got shape {table.shape}.")
-    if not _all_finite(table):
-        row, column = np.argwhere(~np.isfinite(np.asarray(table)))[0]
+    dtype = _checks.floating("features", table[:1]).dtype
+    with np.errstate(over="ignore"):  # `check_finite` tells what float32 cannot hold
+        return table.astype(dtype, copy=False)
+
+
+def check_finite(table: Table, rows: np.ndarray | None = None) -> None:
+    """Refuses NaN and infinity in these rows, None for all."""
+    xp = jnp if isinstance(table, jax.Array) else np
+    if xp.isfinite(table).all():
+        return
+    is_wrong = ~np.isfinite(np.asarray(table))
+    if rows is not None:
+        is_wrong[np.setdiff1d(np.arange(len(table)), rows)] = False
+    if is_wrong.any():
+        row, column = np.argwhere(is_wrong)[0]
         raise ValueError(
             f"features must be finite to measure distances, got {table[row, column]} in row {row}, "
             f"column {column}; fill missing values before resampling."
         )
-    return table
-
-
-@jax.jit
-def _all_finite(table: jax.Array) -> jax.Array:
-    return jnp.all(jnp.isfinite(table))
 
 
 def table_and_classes(
     features: ArrayLike, labels: npt.ArrayLike, where: npt.ArrayLike | None
-) -> tuple[jax.Array, np.ndarray, dict[int, np.ndarray]]:
+) -> tuple[Table, np.ndarray, dict[int, np.ndarray]]:
     """The features, the labels and the row numbers of each class, all checked."""
-    table = finite_table(features)
+    table = table_of(features)
     labels = checked_labels(labels, len(table))
-    return table, labels, rows_of_classes(labels, where)
+    rows = rows_of_classes(labels, where)
+    check_finite(table, None if where is None else all_rows(rows))
+    return table, labels, rows
 
 
 def checked_labels(labels: npt.ArrayLike, num_rows: int | None = None) -> np.ndarray:

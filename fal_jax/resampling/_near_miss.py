@@ -34,7 +34,7 @@ def near_miss(
     and search neighbours only for the rows whose bound allows them to be kept.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       version: 1, 2 or 3.
       sampling: "auto" brings every class to the smallest; a number in (0, 1], of two classes, the
@@ -65,6 +65,7 @@ def near_miss(
     if version not in (1, 2, 3):
         raise ValueError(f"version must be 1, 2 or 3, got {version}.")
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
+    table = jnp.asarray(table)
     counts = {label: part.size for label, part in rows.items()}
     # Of several smallest classes, the one that appears first, as in imbalanced-learn.
     smallest = min(counts, key=lambda label: (counts[label], rows[label][0]))
@@ -87,10 +88,8 @@ def near_miss(
                     stacklevel=2,
                 )
         else:
-            farthest = version == 2
-            kept.append(
-                _least(table, members, rows[smallest], num_neighbours, wanted[label], farthest)
-            )
+            size = wanted[label]
+            kept.append(_least(table, members, rows[smallest], num_neighbours, size, version == 2))
     return np.concatenate(kept)
 
 
@@ -138,7 +137,7 @@ def _bounds(
     For the farthest, the points are cut into k blocks: no sum of k distances to different points
     exceeds that to the k farthest, so neither does the sum of the blocks' largest.
     """
-    centre = table[jnp.maximum(points[0], 0)].mean(axis=0, keepdims=True)
+    centre = _search.centre_of(table, points)
     blocks, outside = (k, -jnp.inf) if farthest else (1, jnp.inf)
 
     def of_tile(rows: jax.Array) -> jax.Array:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
@@ -45,7 +46,7 @@ def smote(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       sampling: "auto" brings every class to the largest; a number in (0, 1], of two classes, the
           smaller to this part of the larger; a mapping, the classes in it to so many rows.
@@ -93,7 +94,7 @@ def borderline_smote(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       kind: 1 goes towards neighbours in the class, 2 towards neighbours of any class, and up to
           half-way towards foreign ones.
@@ -147,7 +148,7 @@ def adasyn(
 
     Args:
       key: a PRNG key.
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer.
       sampling: as in `smote`.
       num_neighbours: k, at least 1 and fewer than the rows of any class that gains rows.
@@ -188,7 +189,7 @@ def adasyn(
 
 def _with_synthetic(
     key: jax.Array,
-    table: jax.Array,
+    table: _inputs.Table,
     labels: np.ndarray,
     rows: dict[int, np.ndarray],
     sampling: _inputs.Sampling,
@@ -214,18 +215,26 @@ def _with_synthetic(
     return Resampled(features, names)
 
 
-def _fill(out: np.ndarray, key: jax.Array, table: jax.Array, part: Joined) -> None:
+def _fill(out: np.ndarray, key: jax.Array, table: _inputs.Table, part: Joined) -> None:
     """Writes synthetic rows block by block: one shape for any number, and memory in use again."""
-    segments = _segments.padded(part.segments, _search.rounded(part.segments.rows.size))
+    used, segments = _compact(table, part.segments)
     made = []
     for number, start in enumerate(range(0, len(out), BLOCK)):
-        bases = None
-        if part.bases is not None:
-            bases = np.resize(part.bases[start : start + BLOCK], BLOCK)
-        made.append((start, _block(key, number, table, segments, bases)))
+        bases = None if part.bases is None else np.resize(part.bases[start:][:BLOCK], BLOCK)
+        made.append((start, _block(key, number, used, segments, bases)))
         if number:  # the one before, while this one is made
             _write(out, *made.pop(0))
     _write(out, *made.pop())
+
+
+def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segments]:
+    """The rows that the segments touch, and the segments in their numbers; of few shapes."""
+    ends = np.column_stack([segments.rows, segments.neighbours])
+    rows, places = np.unique(ends, return_inverse=True)
+    used = jnp.asarray(table[np.resize(rows, _search.rounded(rows.size))])
+    places = jnp.asarray(places, jnp.int32)
+    segments = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
+    return used, _segments.padded(segments, _search.rounded(len(ends)))
 
 
 def _write(out: np.ndarray, start: int, block: jax.Array) -> None:

@@ -58,7 +58,8 @@ def nearest_neighbours(
       Array([[1, 2],
              [2, 1]], dtype=int32)
     """
-    table = _inputs.finite_table(features)
+    table = jnp.asarray(_inputs.table_of(features))
+    _inputs.check_finite(table)
     asked, there = _row_numbers(table, "queries", queries), _row_numbers(table, "points", points)
     if np.any(np.diff(there) <= 0):
         raise ValueError("points must be ascending row numbers, each once.")
@@ -127,7 +128,7 @@ def _search(
 ) -> Neighbours:
     """Neighbours `[tiles, size, k]` of tiles of row numbers; -1 fills them up."""
     sign, keep = -1 if farthest else 1, k + _SLACK
-    centre = table[jnp.maximum(points[0], 0)].mean(axis=0, keepdims=True)
+    centre = centre_of(table, points)
 
     def of_tile(rows: jax.Array) -> tuple[jax.Array, jax.Array]:
         here, hidden = table[rows], rows if others else jnp.full_like(rows, -1)
@@ -149,6 +150,12 @@ def _search(
 
     squares, places = jax.lax.map(of_tile, queries)
     return Neighbours(jnp.sqrt(sign * squares), places)
+
+
+def centre_of(table: jax.Array, points: jax.Array) -> jax.Array:
+    """The mean `[1, dim]` of the first tile's points, which fill it up by its first."""
+    first = points[0]
+    return table[jnp.where(first < 0, first[0], first)].mean(axis=0, keepdims=True)
 
 
 def relative_bounds(x: jax.Array, p: jax.Array, sign: int) -> jax.Array:

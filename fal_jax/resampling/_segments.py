@@ -5,7 +5,6 @@ Found once a fold, on the host, among its training rows alone.
 
 from collections.abc import Mapping
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +26,7 @@ def smote_segments(
     """Joins every row of a class to its nearest neighbours in the class.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
@@ -72,7 +71,7 @@ def borderline_segments(
     A row is in danger if at least half, but not all, of its nearest rows of any class are foreign.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       kind: 1 joins to neighbours in the class, 2 to neighbours of any class, and to foreign ones
@@ -124,7 +123,7 @@ def adasyn_segments(
     The share of a row is `r / sum of r`, r the foreign part of its k nearest rows of any class.
 
     Args:
-      features: `[rows, dim]`, floating, finite.
+      features: `[rows, dim]`, floating, finite in the rows of `where`.
       labels: `[rows]`, integer, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
@@ -153,13 +152,16 @@ def adasyn_segments(
     return padded(segments._replace(shares=jnp.asarray(shares, table.dtype)), pad_to)
 
 
-def between_class_rows(table: jax.Array, members: np.ndarray, k: int) -> Segments:
+def between_class_rows(table: _inputs.Table, members: np.ndarray, k: int) -> Segments:
     """SMOTE's segments: from every member of a class to its k nearest among the members."""
-    return _joined(table, members, members, k, np.zeros(len(table), bool))
+    _check_enough("num_neighbours", k, members, "to join")
+    places = np.arange(members.size, dtype=np.int32)
+    near = _search.search(jnp.asarray(table[members]), places, places, k).rows
+    return _segments(members, members[np.asarray(near)], np.zeros(near.shape, bool), table.dtype)
 
 
 def in_danger(
-    table: jax.Array,
+    table: _inputs.Table,
     labels: np.ndarray,
     rows: Mapping[int, np.ndarray],
     label: int,
@@ -171,21 +173,24 @@ def in_danger(
     """Borderline SMOTE's segments, None if no row is in danger."""
     if kind not in (1, 2):
         raise ValueError(f"kind must be 1 or 2, got {kind}.")
-    everyone = _inputs.all_rows(rows)
+    table, everyone = jnp.asarray(table), _inputs.all_rows(rows)
     _check_enough("num_context", num_context, everyone, "among all classes")
     context = _search.search(table, rows[label], everyone, num_context).rows
     foreign = (labels[np.asarray(context)] != label).sum(axis=1)
     danger = rows[label][(2 * foreign >= num_context) & (foreign < num_context)]
     if not danger.size:
         return None
-    return _joined(table, danger, everyone if kind == 2 else rows[label], k, labels != label)
+    others = everyone if kind == 2 else rows[label]
+    _check_enough("num_neighbours", k, others, "to join")
+    neighbours = np.asarray(_search.search(table, danger, others, k).rows)
+    return _segments(danger, neighbours, labels[neighbours] != label, table.dtype)
 
 
 def foreign_shares(
-    table: jax.Array, labels: np.ndarray, rows: Mapping[int, np.ndarray], label: int, k: int
+    table: _inputs.Table, labels: np.ndarray, rows: Mapping[int, np.ndarray], label: int, k: int
 ) -> np.ndarray:
     """ADASYN's density: the share of each member in the foreign neighbours of all, float64."""
-    nearest = _search.search(table, rows[label], _inputs.all_rows(rows), k).rows
+    nearest = _search.search(jnp.asarray(table), rows[label], _inputs.all_rows(rows), k).rows
     ratios = (labels[np.asarray(nearest)] != label).sum(axis=1) / k
     if not ratios.any():
         raise ValueError(
@@ -195,14 +200,11 @@ def foreign_shares(
     return ratios / ratios.sum()
 
 
-def _joined(
-    table: jax.Array, bases: np.ndarray, others: np.ndarray, k: int, is_foreign: np.ndarray
+def _segments(
+    bases: np.ndarray, neighbours: np.ndarray, foreign: np.ndarray, dtype: np.dtype
 ) -> Segments:
-    _check_enough("num_neighbours", k, others, "to join")
-    neighbours = _search.search(table, bases, others, k).rows
-    shares = jnp.full(bases.size, 1 / bases.size, table.dtype)
-    foreign = jnp.asarray(is_foreign[np.asarray(neighbours)])
-    return Segments(jnp.asarray(bases), neighbours, foreign, shares)
+    shares = jnp.full(bases.size, 1 / bases.size, dtype)
+    return Segments(jnp.asarray(bases), jnp.asarray(neighbours), jnp.asarray(foreign), shares)
 
 
 def _check_enough(name: str, number: int, rows: np.ndarray, which: str) -> None:

@@ -1,5 +1,7 @@
 """Saved classifiers and exported programs do what the fitted ones do."""
 
+import sys
+
 import jax
 import numpy as np
 import pandas as pd
@@ -71,6 +73,12 @@ def test_a_save_that_fails_leaves_the_old_file(fitted, tmp_path, monkeypatch):
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
 
 
+def raw_rows(fitted):
+    """The table as an exported program takes it, and a row of which nothing is known."""
+    raw = codes(TABLE, fitted.encoding_).astype(np.float32)
+    return np.r_[raw, [[np.nan, np.nan, np.nan]]].astype(np.float32)
+
+
 @pytest.mark.parametrize("scaling", ["standard", "log", "quantile"])
 def test_an_exported_program_predicts_from_raw_rows(scaling, tmp_path):
     options = {"epochs": 3, "random_state": 0, "members": 2, "scaling": scaling}
@@ -79,9 +87,28 @@ def test_an_exported_program_predicts_from_raw_rows(scaling, tmp_path):
     assert (tmp_path / "program").read_bytes() == program
     exported = jax.export.deserialize(bytearray(program))
     assert set(exported.platforms) == {"cpu", "cuda", "tpu"}
-    raw = codes(TABLE, fitted.encoding_).astype(np.float32)
-    raw = np.r_[raw, [[np.nan, np.nan, np.nan]]].astype(np.float32)
+    raw = raw_rows(fitted)
     found = np.asarray(exported.call(raw))
     np.testing.assert_allclose(found[:-1], fitted.predict_proba(TABLE), atol=1e-5)
     assert np.isfinite(found).all()
     assert np.asarray(exported.call(raw[:1])).shape == (1, 2)  # any number of rows
+
+
+def test_an_onnx_model_predicts_from_raw_rows(fitted, tmp_path):
+    runtime = pytest.importorskip("onnxruntime", reason="jax2onnx is not installed, see onnx")
+    pytest.importorskip("jax2onnx", reason="jax2onnx is not installed, see the extra onnx")
+    content = fitted.export_onnx(tmp_path / "model.onnx")
+    assert (tmp_path / "model.onnx").read_bytes() == content
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    raw = raw_rows(fitted)
+    (found,) = session.run(None, {given.name: raw})
+    np.testing.assert_allclose(found[:-1], fitted.predict_proba(TABLE), atol=1e-5)
+    assert np.isfinite(found).all()
+    assert session.run(None, {given.name: raw[:1]})[0].shape == (1, 2)  # any number of rows
+
+
+def test_without_the_extra_it_is_named(fitted, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jax2onnx", None)
+    with pytest.raises(ImportError, match=r"jax2onnx: pip install fal-jax\[onnx\]"):
+        fitted.export_onnx()

@@ -6,12 +6,14 @@ import json
 
 import pytest
 
-from experiments import tables
+from experiments import command, tables
 from experiments.benchmarks import (
     distance_softmax,
     folds,
     imports,
     loading,
+    metrics,
+    resampling,
     resnet,
     rows,
     streaming,
@@ -154,6 +156,41 @@ def test_resnet(tmp_path):
     )
     assert small["devices"] == ours["devices"]
     assert len(tables.timings(record).splitlines()) == 5
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Without the seconds that each new process takes to start."""
+    monkeypatch.setattr(command, "in_a_new_process", lambda function, *given: function(*given))
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_metrics(tmp_path):
+    record = call(metrics, "--rounds", 1, "--scores", 2000, "--repeats", 2, "--out", tmp_path)
+    assert [found["case"] for found in record["rounds"]] == ["unweighted", "weighted"]
+    for found in record["rounds"]:
+        assert found["scores"] == 2000
+        assert min(found["seconds"], found["rival_seconds"]) > 0
+    assert len(tables.timings(record).splitlines()) == 4
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_resampling(tmp_path, monkeypatch):
+    monkeypatch.setattr(resampling, "CASES", {"SMOTE": 1})
+    record = call(resampling, "--rounds", 1, "--rows", 3000, "--out", tmp_path)
+    small, large = record["rounds"]
+    assert (small["case"], large["case"]) == ("SMOTE, 284,807 rows", "NearMiss-1, 3,000 rows")
+    for found in record["rounds"]:
+        assert found["table"] == "generated"
+        assert found["seconds"] * found["ratio"] == pytest.approx(found["rival_seconds"], rel=0.2)
+        assert 0 <= found["memory_gib"] < 2
+    assert len(tables.timings(record).splitlines()) == 4
+
+
+def test_rows_that_differ_are_no_comparison():
+    sides = ({"kept": kept, "rows": 9, "seconds": 1.0} for kept in ([1, 2], [2, 3]))
+    with pytest.raises(AssertionError, match="of 2 rows only 1 are kept"):
+        resampling.compared("NearMiss-1", *sides)
 
 
 def test_medians_are_told_with_their_range_where_rounds_differ():

@@ -39,6 +39,51 @@ def test_delong_is_the_covariance_of_the_kernels_components(rng):
         assert both.error == pytest.approx(np.sqrt(contrast @ covariance @ contrast), rel=1e-5)
 
 
+def weighted_delong(scores, labels, weights):
+    """AUC, and its error from the weighted means of the kernel over all pairs in float64."""
+    sides = [(scores[labels == k].astype(np.float64), weights[labels == k]) for k in (1, 0)]
+    (positive, w), (negative, v) = sides
+    gaps = positive[:, None] - negative[None]
+    psi = (gaps > 0) + 0.5 * (gaps == 0)
+    auc = w @ psi @ v / (w.sum() * v.sum())
+    parts = [(w, psi @ v / v.sum()), (v, w @ psi / w.sum())]
+    variances = [
+        n / (n - 1) * np.sum(u**2 * (part - auc) ** 2) / u.sum() ** 2
+        for u, part in parts
+        for n in [u.size]
+    ]
+    return auc, np.sqrt(sum(variances))
+
+
+def test_weighted_delong_is_that_of_weighted_means_and_no_weight_is_no_example(rng):
+    delong = jax.jit(metrics.delong_interval)
+    for _ in range(3):
+        scores, labels = draw(rng)
+        weights = rng.uniform(0.2, 3, labels.size) * (rng.random(labels.size) < 0.8)
+        kept = weights > 0
+        auc, error = weighted_delong(scores[0][kept], labels[kept], weights[kept])
+        found = delong(np.where(kept, scores[0], np.nan), labels, weights=weights)
+        assert found.value == pytest.approx(auc, abs=1e-6)
+        assert found.error == pytest.approx(error, rel=1e-5)
+        same = metrics.delong_difference(*scores, labels, weights=np.full(labels.size, 0.3))
+        plain = metrics.delong_difference(*scores, labels)
+        np.testing.assert_allclose(same, plain, rtol=1e-4, atol=1e-6)
+
+
+def test_the_weighted_bootstrap_finds_weighted_delongs_error(rng, key):
+    scores, labels = draw(rng, 300)
+    weights = rng.uniform(0.2, 3, 300) * (rng.random(300) < 0.8)
+    found = metrics.bootstrap_interval(
+        key, metrics.roc_auc, np.where(weights > 0, scores[0], np.nan), labels,
+        num_samples=300, weights=weights,
+    )  # fmt: skip
+    delong = metrics.delong_interval(scores[0], labels, weights=weights)
+    assert found.value == pytest.approx(float(delong.value), abs=1e-6)
+    assert found.error == pytest.approx(float(delong.error), rel=0.15)
+    with pytest.raises(ValueError, match="weights must be at least 0"):
+        metrics.bootstrap_interval(key, metrics.roc_auc, scores[0], labels, weights=-weights)
+
+
 def test_the_bootstrap_finds_delongs_error_and_the_same_each_time(rng, key):
     scores, labels = draw(rng, 300)
     found, again = (

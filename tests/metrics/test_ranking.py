@@ -143,6 +143,27 @@ def test_thresholds_part_the_classes_as_the_best_value_says(cases):
             assert value == pytest.approx(float(best.value), abs=1e-6)
 
 
+@pytest.mark.parametrize("costs", [[[0.0, 1.0], [5.0, 0.0]], [[-1.0, 20.0], [4.0, 1.0]]])
+def test_no_threshold_costs_less_than_the_least(cases, costs):
+    scores, labels, weights, where = cases
+    costs = np.array(costs)
+    inside = jax.jit(jax.vmap(lambda s, y, w, v: metrics.least_cost(
+        s, y, costs=costs, weights=w, where=v
+    )))(scores, labels, weights, where)  # fmt: skip
+    for i in range(0, CASES, 10):
+        s, y, w = (each[i][where[i]] for each in (scores, labels, weights.astype(np.float64)))
+
+        def mean_cost(threshold, s=s, y=y, w=w):
+            return np.average(costs[y, (s >= threshold).astype(int)], weights=w)
+
+        least = min(mean_cost(threshold) for threshold in [*np.unique(s), np.inf])
+        known = metrics.least_cost(s, y, costs=costs, weights=w)
+        for each in (known, jax.tree.map(lambda leaf, i=i: leaf[i], inside)):
+            assert float(each.value) == pytest.approx(least, abs=1e-5)
+            assert mean_cost(float(each.threshold)) == pytest.approx(least, abs=1e-5)
+    assert np.isinf(inside.threshold).any()  # no alarm at all was best
+
+
 @pytest.mark.parametrize(("k", "value"), [(1, 1.0), (2, 0.75), (3, 2 / 3), (4, 0.5), (9, 0.5)])
 def test_precision_at_k_shares_ties_out(k, value):
     scores, labels = np.array([0.1, 0.4, 0.4, 0.8]), np.array([0, 0, 1, 1])
@@ -164,6 +185,7 @@ def test_precision_at_k_shares_ties_out(k, value):
         (TypeError, "where must have dtype bool", lambda: metrics.roc_auc(*PAIR, where=[1, 0])),
         (ValueError, "max_fpr must be", lambda: metrics.partial_roc_auc(*PAIR, max_fpr=0.0)),
         (ValueError, "beta must be above", lambda: metrics.best_f_beta(*PAIR, beta=0.0)),
+        (ValueError, "of a mistake", lambda: metrics.least_cost(*PAIR, costs=np.zeros((2, 2)))),
         (ValueError, "k must be above 0", lambda: metrics.precision_at_k(*PAIR, k=0)),
     ],
 )

@@ -16,14 +16,14 @@ def draw(rng, size, centre, spread=3.0):
     return scores, (rng.random(size) < special.expit(scores)).astype(np.int32)
 
 
-def assert_within(found, scores, labels):
-    exact = np.float64(scores)
+def assert_within(found, scores, labels, weights=None):
+    given = {"y_true": labels, "y_score": np.float64(scores), "sample_weight": weights}
     for value, bound, truth in (
-        (found.roc_auc, found.roc_auc_bound, sklearn_metrics.roc_auc_score(labels, exact)),
+        (found.roc_auc, found.roc_auc_bound, sklearn_metrics.roc_auc_score(**given)),
         (
             found.average_precision,
             found.average_precision_bound,
-            sklearn_metrics.average_precision_score(labels, exact),
+            sklearn_metrics.average_precision_score(**given),
         ),
     ):
         assert abs(float(value) - truth) <= float(bound) + 1e-6
@@ -98,6 +98,78 @@ def test_recall_is_the_exact_metric_and_masked_rows_count_for_nothing(rng):
     np.testing.assert_allclose(metric.compute(state), exact, rtol=1e-6)
     spoiled = metric.update(state, np.array([3]), np.array([0]))
     assert np.isnan(metric.compute(spoiled)).all()
+
+
+def test_weighted_rankings_are_within_their_bounds_in_any_number_of_batches(rng):
+    for num_bins in (2, 8, 2**12):
+        metric = metrics.streaming_ranking(num_bins=num_bins, weighted=True)
+        update = jax.jit(metric.update)
+        for _ in range(8):
+            scores, labels = draw(rng, 100, -1.0)
+            weights = rng.uniform(0.01, 3, 100).astype(np.float32) * (rng.random(100) < 0.9)
+            state = metric.init()
+            for part in (slice(0, 50), slice(50, 100)):
+                state = update(state, scores[part], labels[part], weights=weights[part])
+            found = metric.compute(state)
+            assert_within(found, scores, labels, weights.astype(np.float64))
+    assert found.average_precision_bound < 0.02
+
+
+def test_weighted_confusion_and_recall_are_the_exact_metrics(rng):
+    predictions, labels = rng.integers(0, 3, (2, 50))
+    weights, where = rng.uniform(0, 2, 50), rng.random(50) < 0.7
+    predictions[~where] = 9
+    options = {"num_classes": 3, "weights": weights, "where": where}
+    for make, exact in (
+        (metrics.streaming_confusion, metrics.confusion_matrix),
+        (metrics.streaming_recall, metrics.per_class_recall),
+    ):
+        metric = make(3, weighted=True)
+        state = metric.update(metric.init(), predictions, labels, weights=weights, where=where)
+        np.testing.assert_allclose(
+            metric.compute(state), exact(predictions, labels, **options), rtol=1e-5
+        )
+        plain = make(3)
+        with pytest.raises(ValueError, match="a metric that is made with weighted=True"):
+            plain.update(plain.init(), predictions, labels, weights=weights)
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_losses_of_probabilities_are_the_exact_ones_over_many_batches(rng, binary):
+    """10,000 batches: a plain sum in float32 would be 1e-5 off or more."""
+    table = rng.dirichlet(np.ones(3), (10_000, 4)).astype(np.float32)
+    labels = rng.integers(0, 2 if binary else 3, (10_000, 4))
+    weights, where = rng.uniform(0, 2, labels.shape), rng.random(labels.shape) < 0.8
+    given = (table[..., 1] if binary else table), labels, weights, where
+    for make, exact in (
+        (metrics.streaming_log_loss, metrics.log_loss),
+        (metrics.streaming_brier_score, metrics.brier_score),
+    ):
+        metric = make()
+
+        def run(*batches, metric=metric):
+            def add(state, batch):
+                return metric.update(state, *batch[:2], weights=batch[2], where=batch[3]), None
+
+            return jax.lax.scan(add, metric.init(), batches)[0]
+
+        halves = [jax.jit(run)(*(part[half::2] for part in given)) for half in (0, 1)]
+        truth = float(exact(*given[:2], weights=weights, where=where))
+        assert metric.compute(metric.merge(*halves)) == pytest.approx(truth, rel=1e-6)
+
+
+def test_losses_of_what_cannot_be_scored():
+    metric = metrics.streaming_log_loss()
+    state = metric.update(metric.init(), np.array([0.5, 0.0]), np.array([0, 1]))
+    for _ in range(2):  # and stays infinite
+        assert np.isinf(metric.compute(state))
+        state = metric.update(state, np.array([0.5]), np.array([1]))
+    for score, label in ((np.nan, 0), (0.5, 2)):
+        spoiled = metric.update(metric.init(), np.array([score, 0.5]), np.array([label, 1]))
+        assert np.isnan(metric.compute(spoiled))
+    assert np.isnan(metric.compute(metric.init()))
+    with pytest.raises(ValueError, match=r"labels must have shape \(2,\)"):
+        metric.update(metric.init(), np.ones((2, 2)), np.ones(3, int))
 
 
 @pytest.mark.parametrize(("score", "label"), [(np.nan, 0), (0.0, 2), (0.0, -1)])

@@ -70,7 +70,9 @@ def test_too_few_preselected_rows_are_told(binary):
 def test_a_mask_is_as_good_as_the_rows_alone(version, binary, rng):
     features, labels = binary
     where = rng.random(labels.size) < 0.7
-    rows = resampling.near_miss(features, labels, version=version, where=where)
+    where[0] = False  # what fills up tiles must not be read either
+    poisoned = np.where(where[:, None], features, np.nan)
+    rows = resampling.near_miss(poisoned, labels, version=version, where=where)
     alone = resampling.near_miss(features[where], labels[where], version=version)
     np.testing.assert_array_equal(rows, np.flatnonzero(where)[alone])
 
