@@ -4,6 +4,7 @@ An entry is a folder of `.npy` files and an `entry.json`. Its name holds a hash 
 size and time and of its preprocessing. It is written under another name, then renamed.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -109,13 +110,12 @@ def decoded_rows(
         features[:] = mapped(files[block], "features")[part]
         labels[:] = mapped(files[block], "labels")[part]
 
-    def positives(file: int) -> np.ndarray:
-        return np.flatnonzero(mapped(file, "labels"))
+    @functools.cache
+    def positives(file: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.flatnonzero(mapped(file, "labels"))
+        return numbers, mapped(file, "features")[numbers]
 
-    def take(file: int, rows: np.ndarray) -> np.ndarray:
-        return mapped(file, "features")[rows]
-
-    return BlockRows(sizes, files, counts, preprocessing.dim, read, positives, take)
+    return BlockRows(sizes, files, counts, preprocessing.dim, read, positives)
 
 
 def _entry(
