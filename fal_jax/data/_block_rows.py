@@ -1,5 +1,6 @@
 """Rows that are read in blocks, straight from Parquet."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ class BlockRows(NamedTuple):
       counts: `[files, 2]`, int64, the rows of each class.
       dim: how many columns a row has.
       read: `read(block, features, labels)` fills `[rows, dim]` float32 and `[rows]` int32.
-      positives: `positives(file) -> [rows]`, int64, which rows of a file are of class 1.
-      take: `take(file, rows) -> [rows, dim]`, float32, some rows of a file, numbers ascending.
+      positives: `positives(file) -> ([num], [num, dim])`, which rows of a file are of class 1, by
+        number, and these rows; it reads them once.
     """
 
     sizes: np.ndarray
@@ -29,8 +30,7 @@ class BlockRows(NamedTuple):
     counts: np.ndarray
     dim: int
     read: Callable[[int, np.ndarray, np.ndarray], None]
-    positives: Callable[[int], np.ndarray]
-    take: Callable[[int, np.ndarray], np.ndarray]
+    positives: Callable[[int], tuple[np.ndarray, np.ndarray]]
 
     @property
     def starts(self) -> np.ndarray:
@@ -67,8 +67,7 @@ def parquet_rows(shards: Shards, preprocessing: Preprocessing) -> BlockRows:
         counts=counts,
         dim=preprocessing.dim,
         read=files.read,
-        positives=files.positives,
-        take=files.take,
+        positives=functools.cache(files.positives),
     )
 
 
@@ -89,19 +88,15 @@ class _ParquetFiles(NamedTuple):
             labels[part] = chunk.labels
             start = part.stop
 
-    def positives(self, file: int) -> np.ndarray:
-        labels = parse_labels(self.shards.files[file], self.shards.layout(file))
-        return np.concatenate([first + np.flatnonzero(found) for first, found in labels])
-
-    def take(self, file: int, rows: np.ndarray) -> np.ndarray:
-        taken, start = [np.empty((0, self.preprocessing.dim), np.float32)], 0
+    def positives(self, file: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers, features, first = [], [], 0
         for group in range(len(self.groups[file])):
             for chunk in self._parsed(file, group):
-                end = start + len(chunk.labels)
-                chosen = rows[(rows >= start) & (rows < end)] - start
-                taken.append(preprocess(chunk.features[chosen], self.preprocessing))
-                start = end
-        return np.concatenate(taken)
+                found = np.flatnonzero(chunk.labels)
+                numbers.append(first + found)
+                features.append(preprocess(chunk.features[found], self.preprocessing))
+                first += len(chunk.labels)
+        return np.concatenate(numbers), np.concatenate(features)
 
     def _parsed(self, file: int, group: int) -> Iterator[Chunk]:
         first_row = sum(self.groups[file][:group])

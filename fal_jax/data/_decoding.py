@@ -4,13 +4,15 @@ An entry is a folder of `.npy` files and an `entry.json`. Its name holds a hash 
 size and time and of its preprocessing. It is written under another name, then renamed.
 """
 
+import functools
 import hashlib
 import json
+import mmap
 import os
 import pathlib
 import tempfile
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -101,21 +103,47 @@ def decoded_rows(
     start_of = np.concatenate(starts)
     sizes = np.minimum(rows[files] - start_of, _BLOCK)
 
-    def mapped(file: int, name: str) -> np.ndarray:
-        return np.load(entries[file] / f"{name}.npy", mmap_mode="r")
+    @functools.cache
+    def mapped(file: int, name: str) -> _Mapped:
+        return _mapped(entries[file] / f"{name}.npy")
 
     def read(block: int, features: np.ndarray, labels: np.ndarray) -> None:
-        part = slice(start_of[block], start_of[block] + sizes[block])
-        features[:] = mapped(files[block], "features")[part]
-        labels[:] = mapped(files[block], "labels")[part]
+        start, file = int(start_of[block]), int(files[block])
+        mapped(file, "features").copy_to(features, start)
+        mapped(file, "labels").copy_to(labels, start)
 
-    def positives(file: int) -> np.ndarray:
-        return np.flatnonzero(mapped(file, "labels"))
+    @functools.cache
+    def positives(file: int) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.flatnonzero(_mapped(entries[file] / "labels.npy").array)
+        return numbers, _mapped(entries[file] / "features.npy").array[numbers]
 
-    def take(file: int, rows: np.ndarray) -> np.ndarray:
-        return mapped(file, "features")[rows]
+    return BlockRows(sizes, files, counts, preprocessing.dim, read, positives)
 
-    return BlockRows(sizes, files, counts, preprocessing.dim, read, positives, take)
+
+class _Mapped(NamedTuple):
+    """A memory-mapped array of a file, which begins at some byte of it."""
+
+    file: mmap.mmap
+    array: np.ndarray
+    offset: int
+
+    def copy_to(self, out: np.ndarray, start: int) -> None:
+        """Copies rows from `start` on, and gives their pages back."""
+        out[:] = self.array[start : start + len(out)]
+        if hasattr(mmap, "MADV_DONTNEED"):  # else the system takes them when it needs them
+            row = self.array.strides[0]
+            first = (self.offset + start * row) // mmap.PAGESIZE * mmap.PAGESIZE
+            last = self.offset + (start + len(out)) * row
+            self.file.madvise(mmap.MADV_DONTNEED, first, last - first)
+
+
+def _mapped(path: pathlib.Path) -> _Mapped:
+    """Maps an .npy file."""
+    found = np.load(path, mmap_mode="r")
+    with path.open("rb") as stream:
+        file = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    array = np.ndarray(found.shape, found.dtype, buffer=file, offset=found.offset)
+    return _Mapped(file, array, found.offset)
 
 
 def _entry(

@@ -25,72 +25,72 @@ class Part(NamedTuple):
     where: np.ndarray
 
 
-class Block(NamedTuple):
-    """Some rows in memory: `[rows, dim]` float32, `[rows]` int32."""
+class _Arena(NamedTuple):
+    """Rows in memory, by place: `[places, dim]` float32 and `[places]` int32; the last is zero."""
 
     features: np.ndarray
     labels: np.ndarray
 
 
-class Lane:
-    """One lane's rows of an epoch, in their order; holds two pools and one that is being read."""
+class _Lane:
+    """Where in the arena the rows of one lane are, in the order of an epoch.
 
-    def __init__(
-        self, stream: Stream, number: int, epoch: int, readers: concurrent.futures.Executor
-    ):
-        self._stream, self._key, self._readers = stream, (number, epoch), readers
-        self._pools = stream.pools(number, epoch)
-        sizes = [int(stream.rows.sizes[blocks].sum()) for blocks in self._pools]
-        self._ends = np.cumsum(sizes)
-        self._held: dict[int, tuple[Block, np.ndarray, list[concurrent.futures.Future]]] = {}
+    The lane has some slots there, each with room for a pool. Pools are read one ahead.
+    """
 
-    def fill(self, first: int, out: Block) -> int:
-        """Copies the rows from number `first` on; returns how many there were."""
-        last = max(first, min(first + len(out.labels), int(self._ends[-1])))
-        row = first
+    def __init__(self, stream: Stream, number: int, epoch: int, part_rows: int):
+        self.stream, self.number, self.epoch = stream, number, epoch
+        self.pools = stream.pools(number, epoch)
+        sizes = np.array([stream.rows.sizes[blocks].sum() for blocks in self.pools])
+        self.ends = np.cumsum(sizes)
+        self.room = int(sizes.max())
+        self.slots = 2 + -(-part_rows // int(sizes.min()))  # a part's pools, and the next one
+        self.added = _positives(stream, number) if stream.positives else None
+        self.orders: dict[int, concurrent.futures.Future[np.ndarray]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many places the lane takes."""
+        return self.slots * self.room + (0 if self.added is None else len(self.added))
+
+    def settle(self, arena: _Arena, first: int, readers: concurrent.futures.Executor) -> None:
+        """Takes its places in the arena, from `first`, with the rows that are added there."""
+        self.arena, self.first, self.readers = arena, first, readers
+        self.first_added = first + self.slots * self.room
+        if self.added is not None:
+            place = slice(self.first_added, self.first_added + len(self.added))
+            arena.features[place], arena.labels[place] = self.added, 1
+
+    def places(self, first: int, last: int) -> np.ndarray:
+        """The places of the rows from one number to another, fewer at the end of the epoch."""
+        found, row, last = [np.empty(0, np.int64)], first, min(last, int(self.ends[-1]))
         while row < last:
-            number = int(np.searchsorted(self._ends, row, side="right"))
-            block, order = self._pool(number)
-            start = self._ends[number] - len(order)
-            chosen = order[row - start : last - start]
-            place = slice(row - first, row - first + len(chosen))
-            # Without "clip" NumPy would copy through a buffer; all places are in range.
-            np.take(block.features, chosen, axis=0, out=out.features[place], mode="clip")
-            np.take(block.labels, chosen, out=out.labels[place], mode="clip")
-            row += len(chosen)
-        return last - first
+            number = int(np.searchsorted(self.ends, row, side="right"))
+            order = self._order(number)
+            start = int(self.ends[number]) - len(order)
+            found.append(order[row - start : last - start])
+            row += len(found[-1])
+        return np.concatenate(found)
 
-    def _pool(self, number: int) -> tuple[Block, np.ndarray]:
-        """A pool in memory and its order; the next one is read meanwhile."""
-        for gone in [held for held in self._held if held < number]:
-            del self._held[gone]
-        for wanted in (number, number + 1):
-            if wanted < len(self._pools) and wanted not in self._held:
-                self._held[wanted] = self._start(wanted)
-        block, order, reading = self._held[number]
-        for future in reading:
-            future.result()
-        reading.clear()
-        return block, order
+    def _order(self, number: int) -> np.ndarray:
+        """The places of a pool's rows, once it is read; the next one is read meanwhile."""
+        for gone in [held for held in self.orders if held < number]:
+            del self.orders[gone]
+        for wanted in range(number, min(number + 2, len(self.pools))):
+            if wanted not in self.orders:
+                self.orders[wanted] = self.readers.submit(self._read, wanted)
+        return self.orders[number].result()
 
-    def _start(self, number: int) -> tuple[Block, np.ndarray, list[concurrent.futures.Future]]:
-        """Begins to read a pool."""
-        blocks, rows = self._pools[number], self._stream.rows
-        sizes = rows.sizes[blocks]
-        ends = np.cumsum(sizes)
-        pool = empty(int(ends[-1]), rows.dim)
-        reading = [
-            self._readers.submit(
-                rows.read, int(block), pool.features[start:end], pool.labels[start:end]
-            )
-            for block, start, end in zip(blocks, ends - rows.sizes[blocks], ends, strict=True)
-        ]
-        return pool, self._stream.order_of_pool(*self._key, number, len(pool.labels)), reading
-
-
-def empty(rows: int, dim: int) -> Block:
-    """Room for rows."""
-    return Block(np.empty((rows, dim), np.float32), np.empty(rows, np.int32))
+    def _read(self, number: int) -> np.ndarray:
+        """Reads a pool into its slot."""
+        rows = self.stream.rows
+        first = start = self.first + number % self.slots * self.room
+        for block in self.pools[number].tolist():
+            place = slice(start, start + int(rows.sizes[block]))
+            rows.read(block, self.arena.features[place], self.arena.labels[place])
+            start = place.stop
+        order = self.stream.order_of_pool(self.number, self.epoch, number, start - first)
+        return order + first
 
 
 def stream_parts(
@@ -113,40 +113,49 @@ def stream_parts(
       ValueError: a file is damaged, or a value is not what its column holds.
     """
     own = range(stream.lanes) if lanes is None else lanes
+    made = [_Lane(stream, lane, epoch, size * stream.fresh) for lane in own]
+    firsts = np.cumsum([0, *(lane.size for lane in made)]).tolist()
+    arena = _Arena(_aligned(firsts[-1] + 1, stream.rows.dim), np.empty(firsts[-1] + 1, np.int32))
+    arena.features[-1], arena.labels[-1] = 0, 0
     with concurrent.futures.ThreadPoolExecutor(_READERS) as readers:
-        fresh = [Lane(stream, lane, epoch, readers) for lane in own]
-        added = [_positives(stream, lane) if stream.positives else empty(0, 0) for lane in own]
+        for lane, place in zip(made, firsts[:-1], strict=True):
+            lane.settle(arena, place, readers)
         for step in range(first, stream.num_steps, size):
-            yield _part(stream, epoch, step, size, list(zip(own, fresh, added, strict=True)))
+            yield _part(stream, epoch, range(step, step + size), made, arena)
 
 
-def _positives(stream: Stream, lane: int) -> Block:
-    """A lane's rows of class 1."""
-    rows, files = stream.rows, np.flatnonzero(stream.lane_of_file == lane)
-    features = np.concatenate([rows.take(file, rows.positives(file)) for file in files.tolist()])
-    return Block(features, np.ones(len(features), np.int32))
+def _positives(stream: Stream, lane: int) -> np.ndarray:
+    """A lane's rows of class 1, `[num, dim]`."""
+    files = np.flatnonzero(stream.lane_of_file == lane).tolist()
+    return np.concatenate([stream.rows.positives(file)[1] for file in files])
 
 
-def _part(
-    stream: Stream, epoch: int, step: int, size: int, lanes: list[tuple[int, Lane, Block]]
-) -> Part:
-    """The batches of some steps."""
-    fresh, dim, batch = stream.fresh, stream.rows.dim, stream.batch_size // stream.lanes
-    last = min(step + size, stream.num_steps)
-    inputs = np.zeros((size, len(lanes), batch, dim), np.float32)
-    labels, where = np.zeros(inputs.shape[:3], np.int32), np.zeros(inputs.shape[:3], bool)
-    for place, (number, lane, added) in enumerate(lanes):
-        block = empty(size * fresh, dim)
-        there = lane.fill(step * fresh, block)
-        block.features[there:], block.labels[there:] = 0, 0
-        inputs[:, place, :fresh] = block.features.reshape(size, fresh, dim)
-        labels[:, place, :fresh] = block.labels.reshape(size, fresh)
-        where[:, place, :fresh] = (np.arange(size * fresh) < there).reshape(size, fresh)
-        if stream.positives:
-            chosen = stream.positive_places(number, epoch, step, last, len(added.labels))
-            chosen = chosen.reshape(last - step, -1)
-            inputs[: last - step, place, fresh:] = added.features[chosen]
-            labels[: last - step, place, fresh:] = 1
-            where[: last - step, place, fresh:] = True
-    merged = size, len(lanes) * batch
-    return Part(inputs.reshape(*merged, dim), labels.reshape(merged), where.reshape(merged))
+def _part(stream: Stream, epoch: int, steps: range, lanes: list[_Lane], arena: _Arena) -> Part:
+    """The batches of some steps, those beyond the epoch empty."""
+    nowhere, fresh = len(arena.labels) - 1, stream.fresh
+    places = np.full((len(steps), len(lanes), stream.batch_size // stream.lanes), nowhere)
+    there = min(steps.stop, stream.num_steps) - steps.start
+    for number, lane in enumerate(lanes):
+        own = np.full(len(steps) * fresh, nowhere)
+        found = lane.places(steps.start * fresh, steps.stop * fresh)
+        own[: len(found)] = found
+        places[:, number, :fresh] = own.reshape(len(steps), fresh)
+        if lane.added is not None:
+            chosen = stream.positive_places(
+                lane.number, epoch, steps.start, steps.start + there, len(lane.added)
+            )
+            places[:there, number, fresh:] = lane.first_added + chosen.reshape(there, -1)
+    places = places.reshape(len(steps), -1)
+    inputs = _aligned(places.size, stream.rows.dim)
+    # Without "clip" NumPy would copy through a buffer; all places are in the arena.
+    np.take(arena.features, places.ravel(), axis=0, out=inputs, mode="clip")
+    inputs = inputs.reshape(*places.shape, -1)
+    return Part(inputs, arena.labels[places], places != nowhere)
+
+
+def _aligned(rows: int, dim: int) -> np.ndarray:
+    """Room for `[rows, dim]` float32, at a multiple of 64 bytes: JAX needs no copy on a CPU."""
+    size = rows * dim * 4
+    room = np.empty(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size].view(np.float32).reshape(rows, dim)

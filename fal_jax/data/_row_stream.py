@@ -163,7 +163,7 @@ def stream_order(stream: Stream, epoch: int) -> np.ndarray:
         if stream.positives:
             firsts = np.cumsum(rows.counts.sum(axis=1)) - rows.counts.sum(axis=1)
             own = np.flatnonzero(stream.lane_of_file == lane).tolist()
-            known = np.concatenate([firsts[file] + rows.positives(file) for file in own])
+            known = np.concatenate([firsts[file] + rows.positives(file)[0] for file in own])
             chosen = stream.positive_places(lane, epoch, 0, stream.num_steps, len(known))
             parts.append(known[chosen].reshape(stream.num_steps, -1))
     return np.concatenate(parts, axis=1)

@@ -208,10 +208,10 @@ def _others_watched() -> Iterator[None]:
     """Says what it means when the processes can't reach one another."""
     try:
         yield
-    except (jax.errors.JaxRuntimeError, OSError) as error:  # the latter while a checkpoint is saved
-        if jax.process_count() == 1 or not isinstance(
-            error.__cause__ or error, jax.errors.JaxRuntimeError
-        ):
+    except (jax.errors.JaxRuntimeError, ValueError, OSError) as error:
+        # JAX raises what Gloo says as either of the first two, and a checkpoint as an OSError.
+        is_lost = isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error)
+        if jax.process_count() == 1 or not is_lost:
             raise
         raise RuntimeError(
             f"process {jax.process_index()} has lost another of the {jax.process_count()} "

@@ -18,12 +18,15 @@ def in_blocks(features, labels, files, block):
     def of_file(file):
         return slice(ends[file] - files[file], ends[file])
 
+    def positives(file):
+        found = np.flatnonzero(labels[of_file(file)])
+        return found, features[of_file(file)][found]
+
     return data.BlockRows(
         sizes=np.concatenate(sizes),
         files=np.repeat(np.arange(len(files)), [len(s) for s in sizes]),
         counts=np.array([np.bincount(labels[of_file(f)], minlength=2) for f in range(len(files))]),
         dim=features.shape[1],
         read=read,
-        positives=lambda file: np.flatnonzero(labels[of_file(file)]),
-        take=lambda file, rows: features[of_file(file)][rows],
+        positives=positives,
     )
