@@ -20,6 +20,7 @@ from mkdocs.structure.pages import Page
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "experiments" / "results"
+_FENCED = re.compile(r"(^ *```.*?^ *```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^()#:\s]+)((?:#[^()\s]*)?)\)")
 _REMOTE_PICTURE = re.compile(r"!\[([^\]]*)\]\(https?:[^)]*\)")
 _REFERENCES = re.compile(r"^References:\n((?:  .*\n?)+)", re.MULTILINE)
@@ -50,7 +51,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
-    """Turns links between files of the repository into links between pages."""
+    """Turns links between files into links between pages, and public names into links."""
     if page.file.abs_src_path is None:
         return markdown
     folder, here = pathlib.Path(page.file.abs_src_path).parent, pathlib.Path(page.file.src_uri)
@@ -64,7 +65,22 @@ def on_page_markdown(markdown: str, *, page: Page, **_: object) -> str:
         place = places.get(target) or target.relative_to(ROOT / "docs").as_posix()
         return f"]({os.path.relpath(place, here.parent)}{match[2]})"
 
-    return _LINK.sub(link, markdown)
+    texts = _FENCED.split(_LINK.sub(link, markdown))
+    texts[::2] = map(named, texts[::2])
+    return "".join(texts)
+
+
+def named(text: str) -> str:
+    """A text with links at `package.name`, and at the names of losses and anchors."""
+
+    def link(match: re.Match[str]) -> str:
+        holders = [match[1]] if match[1] else ["losses", "anchors"]
+        for holder in holders:
+            if holder in packages() and match[2] in public(holder):
+                return f"[{match[0]}][fal_jax.{holder}.{match[2]}]"
+        return match[0]
+
+    return re.sub(r"(?<!\[)`(?:fal_jax\.)?(?:(\w+)\.)?(\w+)`", link, text)
 
 
 @functools.cache

@@ -136,10 +136,10 @@ def test_thresholds_part_the_classes_as_the_best_value_says(cases):
         s, y = scores[i][where[i]], labels[i][where[i]]
         known = metrics.ranking_metrics(s, y)
         for each in (known, jax.tree.map(lambda leaf, i=i: leaf[i], inside)):
-            value = sklearn_metrics.f1_score(y, s >= each.f1.threshold)
+            value = sklearn_metrics.f1_score(y, s >= np.asarray(each.f1.threshold))
             assert value == pytest.approx(float(each.f1.value), abs=1e-6)
             best = each.balanced_accuracy
-            value = sklearn_metrics.balanced_accuracy_score(y, s >= best.threshold)
+            value = sklearn_metrics.balanced_accuracy_score(y, s >= np.asarray(best.threshold))
             assert value == pytest.approx(float(best.value), abs=1e-6)
 
 
