@@ -1,7 +1,8 @@
 """Sums over many classes, a tile of classes at a time: `[batch, classes]` is never held.
 
 Scores that are a product, `heads [classes, width] . points [width, batch]`, are made tile by tile
-with an online log-sum-exp, and made again for the gradient. Squared distances become such a product
+with an online log-sum-exp, and made again for the gradient; so few that they fit in a cache are
+made once and kept. Squared distances become such a product
 by expansion; features and anchors must be centred before it, or far from the origin it loses all
 its digits. Arrays are classes first: of all layouts the quickest to multiply and to reduce.
 """
@@ -18,7 +19,8 @@ from fal_jax.losses._shards import class_offset, is_explicit, vary_alike
 
 _TILE = 2**20  # scores held at once: 4 MiB of float32, which stays in the cache
 _FEWEST, _MOST = 64, 4096  # classes in a tile
-_DENSE_CLASSES, _DENSE_SCORES = 32, 2**12  # up to either, direct differences are quick
+_KEPT = 2**22  # scores up to which they are kept: 16 MiB
+_DENSE_CLASSES, _DENSE_SCORES = 2, 2**12  # up to either, direct differences are quick
 
 Heads = Callable[[Any, jax.Array], jax.Array]
 """Of a tile of what the classes have, and the centre: `[tile, width]`."""
@@ -26,8 +28,8 @@ Heads = Callable[[Any, jax.Array], jax.Array]
 product = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
-def streams(features: jax.Array, num_classes: int, class_axis_name: Hashable | None = None) -> bool:
-    """Whether features `[..., dim]` against so many classes are to be streamed."""
+def expands(features: jax.Array, num_classes: int, class_axis_name: Hashable | None = None) -> bool:
+    """Whether distances of features `[..., dim]` to so many classes are to be expanded."""
     if class_axis_name is not None:
         return True
     scores = num_classes * math.prod(features.shape[:-1])
@@ -69,7 +71,16 @@ def log_sum_of_others(
     num_classes = len(jax.tree.leaves(classes)[0])
     local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
     arguments = vary_alike((points, classes, centre, local))
+    if class_axis_name is None and num_classes * labels.size <= _KEPT:
+        return _log_sum_kept(heads, *arguments).reshape(labels.shape)
     return _log_sum(heads, class_axis_name, *arguments).reshape(labels.shape)
+
+
+def _log_sum_kept(heads, points, classes, centre, labels):
+    scores = product("ce,en->cn", heads(classes, centre), points)
+    numbers = jnp.arange(len(scores), dtype=labels.dtype)
+    is_other = numbers[:, None] != labels[None]
+    return jax.nn.logsumexp(scores, axis=0, where=is_other)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
