@@ -19,7 +19,8 @@ from fal_jax.losses._shards import class_offset, is_explicit, vary_alike
 
 _TILE = 2**20  # scores held at once: 4 MiB of float32, which stays in the cache
 _FEWEST, _MOST = 64, 4096  # classes in a tile
-_KEPT = 2**22  # scores up to which they are kept: 16 MiB
+_KEPT = 2**20  # scores up to which they are kept, as many as a tile has
+_KEPT_WIDE, _WIDE = 2**22, 256  # and up to which where a product of such a width costs more
 _DENSE_CLASSES, _DENSE_SCORES = 2, 2**12  # up to either, direct differences are quick
 
 Heads = Callable[[Any, jax.Array], jax.Array]
@@ -65,21 +66,26 @@ def log_sum_of_others(
       labels: `[...]`, of the classes on all devices.
       class_axis_name: the mapped axis that classes are split over, or None.
     """
+    num_classes = len(jax.tree.leaves(classes)[0])
+    local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
+    kept = _KEPT_WIDE if columns[0].shape[-1] >= _WIDE else _KEPT
+    if class_axis_name is None and num_classes * labels.size <= kept:
+        return _log_sum_kept(heads, columns, classes, centre, local).reshape(labels.shape)
     ones = jnp.ones_like(columns[0][..., :1])
     points = jnp.concatenate([*columns, ones], axis=-1)
     points = points.reshape(-1, points.shape[-1]).T
-    num_classes = len(jax.tree.leaves(classes)[0])
-    local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
     arguments = vary_alike((points, classes, centre, local))
-    if class_axis_name is None and num_classes * labels.size <= _KEPT:
-        return _log_sum_kept(heads, *arguments).reshape(labels.shape)
     return _log_sum(heads, class_axis_name, *arguments).reshape(labels.shape)
 
 
-def _log_sum_kept(heads, points, classes, centre, labels):
-    scores = product("ce,en->cn", heads(classes, centre), points)
-    numbers = jnp.arange(len(scores), dtype=labels.dtype)
-    is_other = numbers[:, None] != labels[None]
+def _log_sum_kept(heads, columns, classes, centre, labels):
+    factors = heads(classes, centre)
+    scores, start = factors[:, -1:], 0  # what meets the 1 of each point
+    for column in columns:
+        rows = column.reshape(-1, column.shape[-1])
+        own = factors[:, start : start + rows.shape[1]]
+        scores, start = scores + product("ce,ne->cn", own, rows), start + rows.shape[1]
+    is_other = jnp.arange(len(factors), dtype=labels.dtype)[:, None] != labels[None]
     return jax.nn.logsumexp(scores, axis=0, where=is_other)
 
 
