@@ -28,7 +28,7 @@ from fal_jax.losses._scores import (
     two_class_scores,
 )
 from fal_jax.losses._shards import total_classes
-from fal_jax.losses._streaming import centred, log_sum_of_others, streams
+from fal_jax.losses._streaming import centred, expands, log_sum_of_others
 
 
 def class_mean_distance(
@@ -219,7 +219,7 @@ def _scores(
     features: jax.Array, labels: jax.Array, anchors: jax.Array, class_axis_name: Hashable | None
 ) -> tuple[jax.Array, jax.Array]:
     """The log-odds of the true class and its distance, `[...]` each, in the form for the size."""
-    if not streams(features, len(anchors), class_axis_name):
+    if not expands(features, len(anchors), class_axis_name):
         if len(anchors) == 2:
             return two_class_scores(features, labels, anchors)
         distances = squared_distances(features, anchors)

@@ -18,7 +18,7 @@ from fal_jax.losses._scores import (
 )
 from fal_jax.losses._shards import total_classes
 from fal_jax.losses._stages import of_labels
-from fal_jax.losses._streaming import centred, log_sum_of_others, streams
+from fal_jax.losses._streaming import centred, expands, log_sum_of_others
 
 
 def lgm_loss(
@@ -140,7 +140,7 @@ def lgm_loss_from_features(
     labels = jnp.where(valid, _checks.labels(labels, features.shape[:-1], of="features"), 0)
     variances = None if log_variances is None else _checks.log_variances(log_variances, means)
     log_det = None if variances is None else jnp.sum(variances, axis=-1)
-    if not streams(features, len(means), class_axis_name):
+    if not expands(features, len(means), class_axis_name):
         return lgm_loss(
             half_mahalanobis(features, means, variances), labels, log_det=log_det,
             log_prior=log_prior, margin=margin, likelihood_weight=likelihood_weight, gamma=gamma,

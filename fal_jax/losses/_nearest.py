@@ -8,8 +8,9 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks
 from fal_jax.losses._scores import squared_distances
-from fal_jax.losses._streaming import Tile, centred, product, scan_tiles, streams
+from fal_jax.losses._streaming import Tile, centred, expands, product, scan_tiles
 
+_FEW = 32  # anchors up to which all distances are taken directly
 _SPARE = 8  # candidates beyond k, so that rounding loses none
 
 
@@ -45,7 +46,7 @@ def nearest_anchors(
     features, anchors = _checks.features_and_anchors(features, anchors)
     if not 1 <= k <= len(anchors):
         raise ValueError(f"k must be 1 to the number of classes, {len(anchors)}, got {k}.")
-    if not streams(features, len(anchors)):
+    if len(anchors) <= _FEW or not expands(features, len(anchors)):
         negated, classes = jax.lax.top_k(-squared_distances(features, anchors), k)
         return -negated, classes
     classes = _candidates(features, anchors, min(k + _SPARE, len(anchors)))

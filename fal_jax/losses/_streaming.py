@@ -1,7 +1,8 @@
 """Sums over many classes, a tile of classes at a time: `[batch, classes]` is never held.
 
 Scores that are a product, `heads [classes, width] . points [width, batch]`, are made tile by tile
-with an online log-sum-exp, and made again for the gradient. Squared distances become such a product
+with an online log-sum-exp, and made again for the gradient; so few that they fit in a cache are
+made once and kept. Squared distances become such a product
 by expansion; features and anchors must be centred before it, or far from the origin it loses all
 its digits. Arrays are classes first: of all layouts the quickest to multiply and to reduce.
 """
@@ -18,7 +19,9 @@ from fal_jax.losses._shards import class_offset, is_explicit, vary_alike
 
 _TILE = 2**20  # scores held at once: 4 MiB of float32, which stays in the cache
 _FEWEST, _MOST = 64, 4096  # classes in a tile
-_DENSE_CLASSES, _DENSE_SCORES = 32, 2**12  # up to either, direct differences are quick
+_KEPT = 2**20  # scores up to which they are kept, as many as a tile has
+_KEPT_WIDE, _WIDE = 2**22, 256  # and up to which where a product of such a width costs more
+_DENSE_CLASSES, _DENSE_SCORES = 2, 2**12  # up to either, direct differences are quick
 
 Heads = Callable[[Any, jax.Array], jax.Array]
 """Of a tile of what the classes have, and the centre: `[tile, width]`."""
@@ -26,8 +29,8 @@ Heads = Callable[[Any, jax.Array], jax.Array]
 product = functools.partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
 
 
-def streams(features: jax.Array, num_classes: int, class_axis_name: Hashable | None = None) -> bool:
-    """Whether features `[..., dim]` against so many classes are to be streamed."""
+def expands(features: jax.Array, num_classes: int, class_axis_name: Hashable | None = None) -> bool:
+    """Whether distances of features `[..., dim]` to so many classes are to be expanded."""
     if class_axis_name is not None:
         return True
     scores = num_classes * math.prod(features.shape[:-1])
@@ -63,13 +66,27 @@ def log_sum_of_others(
       labels: `[...]`, of the classes on all devices.
       class_axis_name: the mapped axis that classes are split over, or None.
     """
+    num_classes = len(jax.tree.leaves(classes)[0])
+    local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
+    kept = _KEPT_WIDE if columns[0].shape[-1] >= _WIDE else _KEPT
+    if class_axis_name is None and num_classes * labels.size <= kept:
+        return _log_sum_kept(heads, columns, classes, centre, local).reshape(labels.shape)
     ones = jnp.ones_like(columns[0][..., :1])
     points = jnp.concatenate([*columns, ones], axis=-1)
     points = points.reshape(-1, points.shape[-1]).T
-    num_classes = len(jax.tree.leaves(classes)[0])
-    local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
     arguments = vary_alike((points, classes, centre, local))
     return _log_sum(heads, class_axis_name, *arguments).reshape(labels.shape)
+
+
+def _log_sum_kept(heads, columns, classes, centre, labels):
+    factors = heads(classes, centre)
+    scores, start = factors[:, -1:], 0  # what meets the 1 of each point
+    for column in columns:
+        rows = column.reshape(-1, column.shape[-1])
+        own = factors[:, start : start + rows.shape[1]]
+        scores, start = scores + product("ce,ne->cn", own, rows), start + rows.shape[1]
+    is_other = jnp.arange(len(factors), dtype=labels.dtype)[:, None] != labels[None]
+    return jax.nn.logsumexp(scores, axis=0, where=is_other)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 from numpy.testing import assert_array_equal
 
 from fal_jax import losses
-from fal_jax.losses import _streaming
+from fal_jax.losses import _nearest, _streaming
 from tests import reference
 from tests.losses import test_contract, test_contract_inputs
 from tests.losses.case import assert_close
@@ -42,6 +42,8 @@ def stream(monkeypatch, tile):
     for name, value in {"_FEWEST": tile, "_MOST": tile, "_DENSE_CLASSES": 0}.items():
         monkeypatch.setattr(_streaming, name, value)
     monkeypatch.setattr(_streaming, "_DENSE_SCORES", 0)
+    monkeypatch.setattr(_streaming, "_KEPT", 0)
+    monkeypatch.setattr(_nearest, "_FEW", 0)
 
 
 def dense(monkeypatch):
@@ -68,6 +70,7 @@ def draw(rng, name, offset=0.0, batch=BATCH, classes=CLASSES, dim=DIM):
 
 LOSSES = {"fal": losses.fal_loss_from_features, "lgm": losses.lgm_loss_from_features}
 each_loss = pytest.mark.parametrize("name", LOSSES)
+kept_or_not = pytest.mark.parametrize("kept", [0, 2**20])
 
 
 def total(name, features, anchors, options, labels, where, **axes):
@@ -112,10 +115,12 @@ def test_agrees_with_the_reference_for_any_tile(case, tile, monkeypatch):
     test_contract.test_agrees_with_the_reference_in_float64(wide)
 
 
+@kept_or_not
 @pytest.mark.parametrize("offset", [0.0, 100.0])
 @each_loss
-def test_float32_agrees_with_the_dense_form_in_float64(name, offset, rng, monkeypatch):
+def test_float32_agrees_with_the_dense_form_in_float64(name, offset, kept, rng, monkeypatch):
     """Value and gradients to features, anchors and all hyper-parameters."""
+    monkeypatch.setattr(_streaming, "_KEPT", kept)
     features, anchors, options, *rest = draw(rng, name, offset)
     found = jax.jit(gradients(name))(features, anchors, jax.tree.map(jnp.float32, options), *rest)
     dense(monkeypatch)
@@ -129,9 +134,11 @@ def test_float32_agrees_with_the_dense_form_in_float64(name, offset, rng, monkey
     assert_close(found[0], value)
 
 
+@kept_or_not
 @pytest.mark.usefixtures("x64")
 @each_loss
-def test_a_gradient_has_the_curvature_of_the_dense_form(name, rng, monkeypatch):
+def test_a_gradient_has_the_curvature_of_the_dense_form(name, kept, rng, monkeypatch):
+    monkeypatch.setattr(_streaming, "_KEPT", kept)
     features, anchors, options, *rest = draw(rng, name)
     points = jax.tree.map(np.float64, (features, anchors, options))
     direction = jax.tree.map(lambda a: rng.normal(size=np.shape(a)), points)
@@ -169,14 +176,19 @@ def test_prediction_holds_no_array_of_batch_by_classes(rng):
     assert max(arrays_in(made.jaxpr)) <= 1024 * 20_000 / 16
 
 
-def test_few_classes_take_the_dense_form_and_many_stream(rng):
-    def is_streamed(batch, classes):
-        arguments = draw(rng, "fal", batch=batch, classes=classes)
-        return "scan" in str(jax.make_jaxpr(functools.partial(total, "fal"))(*arguments))
+def test_the_form_is_chosen_by_size(rng):
+    """Direct differences of few, products of more that are kept, a scan over tiles of many."""
 
-    assert not is_streamed(4096, 10)
-    assert not is_streamed(8, 200)
-    assert is_streamed(128, 100)
+    def form(batch, classes, dim=DIM):
+        arguments = draw(rng, "fal", batch=batch, classes=classes, dim=dim)
+        program = str(jax.make_jaxpr(functools.partial(total, "fal"))(*arguments))
+        return next((name for name in ("scan", "dot_general") if name in program), "direct")
+
+    assert form(8, 200) == "direct"
+    assert form(4096, 10) == form(4096, 200) == "dot_general"
+    assert form(4096, 1000) == "scan"
+    assert form(4096, 1000, dim=512) == "dot_general"
+    assert form(4096, 2000, dim=512) == "scan"
 
 
 @pytest.mark.parametrize("offset", [0.0, 100.0])
@@ -228,10 +240,15 @@ def mesh_problem(rng, name):
     return shared, (np.sort(labels), where)
 
 
-@pytest.mark.parametrize("axes", [{}, {"class_axis_name": "class"}], ids=["batch", "classes"])
+@pytest.mark.parametrize(
+    ("axes", "kept"),
+    [({}, 0), ({}, 2**20), ({"class_axis_name": "class"}, 0)],
+    ids=["batch", "batch, kept", "classes"],
+)
 @each_loss
-def test_split_over_devices_it_is_the_same(name, axes, rng):
+def test_split_over_devices_it_is_the_same(name, axes, kept, rng, monkeypatch):
     """Split by batch, and by batch and class: value and gradients."""
+    monkeypatch.setattr(_streaming, "_KEPT", kept)
     shared, rows = mesh_problem(rng, name)
     expected = jax.jit(gradients(name))(*shared, *rows)
     jax.tree.map(assert_close, split(name, shared, rows, axes=axes), expected)

@@ -8,6 +8,13 @@ pytorch-metric-learning, tensorflow-cpu, torch, torchvision; an environment of i
 The modules `*_rows` hold one function an implementation. `outputs.json` holds the inputs by name,
 and of each implementation its source, which inputs and options it took, its value, and the
 gradients of the sum of its value.
+
+Where the library differs on purpose, `tests/losses/test_public.py` holds the reason, a call that
+shows that it does, and one that gives what the other gives: `DIFFERS` there and in `family`. Among
+them are the alpha of LibAUC, which is reversed; class weights inside the focal exponent in
+LDAM-DRW; the mean of PyTorch, which divides by the sum of the weights; gradients through weights
+that are constants by their papers (IB-Loss, BagofTricks); and naive focal losses, which are NaN at
+saturation (`SATURATED`).
 """
 
 import argparse
