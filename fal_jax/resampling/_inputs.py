@@ -71,12 +71,16 @@ def checked_labels(labels: npt.ArrayLike, num_rows: int | None = None) -> np.nda
 
 def rows_of_classes(labels: np.ndarray, where: npt.ArrayLike | None) -> dict[int, np.ndarray]:
     """The row numbers of each class, ascending, among the rows of `where`; at least 2 classes."""
-    flags = None if where is None else np.asarray(where)
-    valid = np.asarray(_checks.mask(flags, labels.shape))
-    classes = np.unique(labels[valid]).tolist()
+    there = None
+    if where is not None:
+        there = np.flatnonzero(_checks.mask(np.asarray(where), labels.shape))
+        labels = labels[there]
+    classes = np.unique(labels).tolist()
     if len(classes) < 2:
         raise ValueError(f"labels must hold at least 2 classes, got {classes}.")
-    return {label: np.flatnonzero((labels == label) & valid).astype(np.int32) for label in classes}
+    places = (np.flatnonzero(labels == label) for label in classes)
+    rows = places if there is None else (there[part] for part in places)
+    return {label: part.astype(np.int32) for label, part in zip(classes, rows, strict=True)}
 
 
 def all_rows(rows: Mapping[int, np.ndarray]) -> np.ndarray:
