@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from rich.console import Console
 
-from experiments import command, figures, records
+from experiments import command, drawing, records
 from fal_jax import data, generation, losses, models, resampling, training
 from fal_jax.data import Images
 
@@ -181,7 +181,7 @@ def examples(images: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def draw(record: Mapping[str, Any], grid: Sequence[np.ndarray], path: pathlib.Path) -> None:
     """Real images, the autoencoder's and BAGAN's; beside them each arm's accuracy by digit."""
-    figure, panels = figures.plt.subplots(
+    figure, panels = drawing.plt.subplots(
         1, 4, figsize=(11, 4.2), width_ratios=[1, 1, 1, 2], layout="constrained"
     )
     counts = record["class_counts"]
@@ -200,7 +200,7 @@ def draw(record: Mapping[str, Any], grid: Sequence[np.ndarray], path: pathlib.Pa
     panels[3].grid(alpha=0.3)
     panels[3].legend(fontsize=9)
     figure.suptitle("Long-tailed MNIST, training images of each digit; nothing generated for the 0")
-    figures.save(figure, path)
+    drawing.save(figure, path)
 
 
 if __name__ == "__main__":

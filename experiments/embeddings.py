@@ -1,7 +1,7 @@
 """Digits in a plane: two-dimensional embeddings of MNIST with one rare digit (Figures 1 and 4).
 
-    python -m experiments.embeddings                         # CE, FAL and FAML; the 8 is rare
-    python -m experiments.image_figures runs/embeddings.json
+    python -m experiments.embeddings                  # CE, FAL and FAML; the 8 is rare
+    python -m experiments.figures --records runs      # draws them
 
 A LeNet with an embedding of two dimensions, trained on equally many images of each digit but one.
 The record holds the embeddings of some test images and the anchors. The paper names neither

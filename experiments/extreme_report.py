@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import command, figures, paper, records, tables
+from experiments import command, drawing, paper, records, tables
 from experiments.extreme_runs import METHODS_OF_TABLE_5, SCORES
 from fal_jax import metrics
 
@@ -110,7 +110,7 @@ def draw(record: Record, path: pathlib.Path) -> None:
     """A row of panels for each ratio, a panel for each score; the ceiling is a line."""
     ratios = _ratios(record)
     sizes = [len(record["results"][ratio]) for ratio in ratios]
-    figure, panels = figures.plt.subplots(
+    figure, panels = drawing.plt.subplots(
         len(ratios),
         len(SCORES),
         figsize=(10, 0.8 + sum(0.26 * size + 0.5 for size in sizes)),
@@ -122,10 +122,10 @@ def draw(record: Record, path: pathlib.Path) -> None:
         results = _results(record, ratio)
         for panel, (score, title) in zip(row, SCORES.items(), strict=True):
             ceiling = tables.values(record["tables"][ratio], score).mean()
-            panel.axvline(ceiling, color=figures.LINES["CE"][0], linewidth=1)
+            panel.axvline(ceiling, color=drawing.LINES["CE"][0], linewidth=1)
             for place, found in enumerate(results.values()):
                 values = tables.values(found, score)
-                color = figures.LINES["FAL"][0]
+                color = drawing.LINES["FAL"][0]
                 panel.plot(values, np.full(values.size, place), ".", color=color, alpha=0.4)
                 panel.plot(values.mean(), place, "|", color=color, markersize=11, markeredgewidth=2)
             panel.set_title(f"1:{int(ratio):,}, {title}", fontsize=9)
@@ -138,7 +138,7 @@ def draw(record: Record, path: pathlib.Path) -> None:
         "means, lines the Bayes ceiling",
         fontsize=10,
     )
-    figures.save(figure, path)
+    drawing.save(figure, path)
 
 
 def _ratios(record: Record) -> list[str]:

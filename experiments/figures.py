@@ -1,180 +1,141 @@
-"""Figures, drawn from records alone."""
+"""All figures, the paper's 1 to 5 and ours, each as PNG and as vectors.
 
-import io
+    python -m experiments.figures                          # of the records in results/
+    python -m experiments.figures --records experiments/results runs --format pdf
+    python -m experiments.figures --only figure_2 speed    # those whose names begin so
+
+Figures 2, 3 and 5 are functions. All others are drawn from records; where there are none, the
+command that makes them is told, and the rest is drawn.
+"""
+
+import argparse
+import json
 import pathlib
-import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
-import matplotlib as mpl
-import numpy as np
-from PIL import Image
-
-from experiments import paper, records, study, tables
-from experiments.preset import PRESET
-from fal_jax import metrics
-
-mpl.use("Agg")
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from rich.console import Console
 
-# Okabe and Ito's colours, safe for colour-blind readers; a family of methods shares one, and
-# its members differ by the line.
-_BLACK, _BLUE, _ORANGE = "#000000", "#0072B2", "#D55E00"
-LINES = {
-    "CE": (_BLACK, "-"),
-    "CE+SMOTE": (_BLACK, "--"),
-    "CE+NearMiss": (_BLACK, ":"),
-    "CB-CE": (_BLACK, "-."),
-    "FL": ("#E69F00", "-"),
-    "CB-FL": ("#E69F00", "-."),
-    "FL+LGM": ("#E69F00", "--"),
-    "LGM": ("#E69F00", ":"),
-    "FAL": (_BLUE, "-"),
-    "CB-FAL": (_BLUE, "--"),
-    "FAML": ("#009E73", "-"),
-    "FAML-0.999": ("#009E73", "--"),
-    "CB-FAML": ("#009E73", "-."),
-    "FAL-light": (_ORANGE, "--"),
-    PRESET: (_ORANGE, "-"),
-    "LR": ("#CC79A7", "-"),
-    "XGBoost": ("#CC79A7", "--"),
-}
-_OTHERS = ("#56B4E9", "-"), ("#56B4E9", "--"), ("#56B4E9", ":")
+from experiments import (
+    command,
+    drawing,
+    image_figures,
+    loss_figures,
+    record_figures,
+    study,
+    study_figures,
+    tables,
+)
+from fal_jax import data
+
+Records = dict[str, dict[str, Any]]  # by the names of their files, without ending
+Figures = Iterator[tuple[str, Figure]]
+_FACTORS = 10.0, 20.0, 50.0, 100.0, 200.0  # of the paper's Figure 5
 
 
-def holdout_metrics(record: dict, path: pathlib.Path) -> None:
-    """Each method's metrics over the seeds, one panel a metric, the paper's cell beside them."""
-    results, published = record["results"], paper.published(record)
-    figure, panels = plt.subplots(
-        1,
-        len(tables.METRICS),
-        figsize=(9, 0.6 + 0.4 * len(results)),
-        sharey=True,
-        layout="constrained",
-    )
-    for panel, (metric, title) in zip(panels, tables.METRICS.items(), strict=True):
-        column = study.column(metric, record.get("budget", "equal"))
-        for row, (name, runs) in enumerate(results.items()):
-            values = tables.values(runs, column)
-            panel.plot(values, np.full(values.size, row), ".", color=_BLUE, alpha=0.35)
-            panel.plot(values.mean(), row, "|", color=_BLUE, markersize=16, markeredgewidth=2.5)
-            if name in published and not published[name].doubt:
-                panel.plot(getattr(published[name], metric), row, "D", color=_ORANGE)
-        panel.set_title(title)
-        panel.grid(axis="x", alpha=0.3)
-    panels[0].set_yticks(range(len(results)), list(results))
-    panels[0].invert_yaxis()
-    diamond = "; diamond: the paper's figure" if published else ""
-    run = "fold" if record.get("protocol") == "nested-cv" else "seed"
-    panels[1].set_xlabel(f"dots: one {run} each; bar: their mean{diamond}")
-    if "budget" in record:
-        figure.suptitle(_title(record))
-    save(figure, path)
-
-
-def curves(record: dict, path: pathlib.Path) -> None:
-    """Mean ROC and precision-recall curves of the test parts, one line a method.
-
-    Of means of several trials the preset's alone is drawn: the others lie on their methods' lines.
-    """
-    figure, (roc, precision_recall) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
-    others = iter(_OTHERS * len(record["curves"]))
-    for name, curve in record["curves"].items():
-        if " x" in name and name != PRESET:
+def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
+    """Draws the figures; returns the paths of the PNGs."""
+    options, console, paths = parse(arguments), Console(soft_wrap=True), []
+    records = {
+        path.stem: json.loads(path.read_text())
+        for folder in options.records
+        for path in sorted(folder.glob("*.json"))
+    }
+    for names, (draw, makes) in FIGURES.items():
+        if options.only and not any(n.startswith(o) for n in names.split() for o in options.only):
             continue
-        color, line = LINES[name] if name in LINES else next(others)
-        style = {"color": color, "linestyle": line, "linewidth": 1.3, "label": name}
-        roc.plot(curve["fpr"], curve["tpr"], **style)
-        precision_recall.plot(curve["recall"], curve["precision"], **style)
-    chance = record["positives"] / record["rows"]
-    roc.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
-    precision_recall.axhline(chance, color="0.7", linewidth=0.8)
-    for panel, labels in (
-        (roc, ("ROC", "false positive rate", "true positive rate")),
-        (precision_recall, ("Precision and recall", "recall", "precision")),
-    ):
-        panel.set(title=labels[0], xlabel=labels[1], ylabel=labels[2])
-        panel.set(xlim=(0, 1), ylim=(0, 1.01))
-        panel.grid(alpha=0.3)
-    figure.legend(
-        *roc.get_legend_handles_labels(), loc="outside right center", frameon=False, fontsize=9
-    )
-    figure.suptitle(f"{_title(record)}; grey: chance")
-    save(figure, path)
+        before = len(paths)
+        for name, figure in draw(records):
+            paths.append(options.out / f"{name}.png")
+            drawing.save(figure, paths[-1], paths[-1].with_suffix(f".{options.format}"))
+            console.print(str(paths[-1]))
+        if len(paths) == before:
+            console.print(f"{names}: no record; python -m experiments.{makes} makes it")
+    return paths
 
 
-def critical_difference(
-    ranked: Mapping[str, tuple[Sequence[str], metrics.Ranks]], title: str, path: pathlib.Path
-) -> None:
-    """Average ranks, one panel a metric; a bar joins methods that the test does not tell apart."""
-    lines = max(len(names) for names, _ in ranked.values()) / 2
-    figure, panels = plt.subplots(
-        len(ranked), 1, figsize=(9, len(ranked) * (1.0 + 0.26 * lines)), layout="constrained"
-    )
-    for panel, (metric, (names, ranks)) in zip(np.ravel(panels), ranked.items(), strict=True):
-        _rank_panel(panel, names, ranks)
-        panel.set_title(
-            f"{study.METRICS[metric]}: average rank, 1 is best; "
-            f"critical difference {ranks.critical_difference:.2f}",
-            fontsize=10,
-        )
-    figure.suptitle("\n".join(textwrap.wrap(title, 100)), fontsize=11)
-    save(figure, path)
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = command.parser("experiments.figures", __doc__)
+    add = parser.add_argument
+    add("--only", nargs="+", metavar="NAME", help=f"of {', '.join(FIGURES)} (default: all)")
+    add("--records", nargs="+", type=pathlib.Path, default=[tables.RESULTS], metavar="FOLDER",
+        help="default: results")  # fmt: skip
+    add("--format", choices=("svg", "pdf"), default="svg", help="of the vectors (default: svg)")
+    add("--out", type=pathlib.Path, default=pathlib.Path("runs/figures"),
+        help="default: runs/figures")  # fmt: skip
+    return parser.parse_args(arguments)
 
 
-def _rank_panel(panel: Axes, names: Sequence[str], ranks: metrics.Ranks) -> None:
-    """Demšar's diagram: the better half labelled on the left, the other on the right."""
-    order = np.argsort(ranks.average, kind="stable")
-    last, half = len(order), (len(order) + 1) // 2
-    joined = cliques(ranks.average[order], ranks.critical_difference)
-    top = 0.45 * (len(joined) + 1)
-    for level, (first, end) in enumerate(joined):
-        span = ranks.average[order][[first, end]] + [-0.04, 0.04]
-        panel.plot(span, np.full(2, 0.45 * (level + 1)), color=_BLACK, linewidth=3)
-    for place, method in enumerate(order):
-        left = place < half
-        height = top + (place if left else last - 1 - place)
-        edge = 0.7 if left else last + 0.3
-        average = ranks.average[method]
-        color = LINES.get(names[method].partition(" x")[0], _OTHERS[0])[0]
-        panel.plot([average, average, edge], [0, height, height], color=color, linewidth=1)
-        panel.text(
-            edge,
-            height,
-            f"{names[method]} {average:.2f} " if left else f" {names[method]} {average:.2f}",
-            ha="right" if left else "left",
-            va="center",
-            fontsize=9,
-        )
-    panel.set(xlim=(-0.12 * last, 1.12 * last + 1), ylim=(top + half, 0), yticks=[])
-    panel.set_xticks(range(1, last + 1))
-    panel.xaxis.tick_top()
-    panel.spines[["left", "right", "bottom"]].set_visible(False)
-    panel.spines["top"].set_bounds(1, last)
+def _planes(records: Records) -> Figures:
+    for record in _of(records, "embeddings").values():
+        anchored = [name for name, found in record["results"].items() if found["anchors"]]
+        pair = [name for name in ("CE", "FAL") if name in record["results"]]
+        if len(pair) == 2:
+            yield "figure_1", image_figures.planes(record, pair)
+        if anchored:
+            yield "figure_4", image_figures.planes(record, anchored)
 
 
-def cliques(average: np.ndarray, difference: float) -> list[tuple[int, int]]:
-    """The longest runs of sorted average ranks that lie within a difference, as first and last."""
-    ends = np.searchsorted(average, average + difference, side="right") - 1
-    return [
-        (first, int(end))
-        for first, end in enumerate(ends)
-        if end > first and (first == 0 or end > ends[first - 1])
-    ]
+def _losses(_: Records) -> Figures:
+    yield "figure_2", loss_figures.focal_and_cross_entropy()
+    yield "figure_3", loss_figures.focal_by_gamma()
 
 
-def _title(record: dict) -> str:
-    protocol = study.PROTOCOLS.get(record["protocol"], record["protocol"])
-    return f"{study.label(record)}: {protocol}, {study.BUDGETS[record['budget']]}"
+def _class_counts(_: Records) -> Figures:
+    counts = {f: data.long_tail_counts(5000, 10, imbalance_factor=f).tolist() for f in _FACTORS}
+    yield "figure_5", image_figures.class_counts(counts)
 
 
-def save(figure: Figure, path: pathlib.Path) -> None:
-    """Writes a PNG whole or not at all, of 128 colours: half the size, and no loss seen."""
-    drawn, content = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, dpi=120, format="png")
-    plt.close(figure)
-    # By maximum coverage: the median cut would give thin lines their neighbours' colours.
-    palette = Image.open(drawn).convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE)
-    palette.save(content, format="png", optimize=True)
-    records.write(path, content.getvalue())
+def _errors(records: Records) -> Figures:
+    studies: dict[str, list[dict[str, Any]]] = {}
+    for name, record in _of(records, "long_tailed_images").items():
+        studies.setdefault(name.rpartition("_")[0], []).append(record)
+    for name, of_study in studies.items():
+        yield f"error_{name}", image_figures.errors(of_study)
+
+
+def _fraud(records: Records) -> Figures:
+    found = study.checked({n: r for n, r in records.items() if n.startswith("fraud_")})
+    for record in found.values():
+        yield study.stem(record), study_figures.holdout_metrics(record)
+    for name, figure in study_figures.of_report(found):
+        yield name.removesuffix(".png"), figure
+
+
+def _family(records: Records) -> Figures:
+    for name, record in records.items():
+        if name.startswith("family_"):
+            yield name, study_figures.holdout_metrics(record)
+
+
+def _ablations(records: Records) -> Figures:
+    for name, record in _of(records, "ablation").items():
+        yield name, record_figures.ablation(record)
+
+
+def _speed(records: Records) -> Figures:
+    for name, record in _of(records, "benchmark_sweep").items():
+        yield f"speed_{name}", record_figures.speed(record)
+
+
+def _of(records: Records, experiment: str) -> Records:
+    return {name: r for name, r in records.items() if r["experiment"] == experiment}
+
+
+FIGURES: dict[str, tuple[Callable[[Records], Figures], str]] = {
+    "figure_1 figure_4": (_planes, "embeddings"),
+    "figure_2 figure_3": (_losses, "figures"),
+    "figure_5": (_class_counts, "figures"),
+    "error": (_errors, "cifar10_lt"),
+    "fraud": (_fraud, "fraud"),
+    "family": (_family, "family"),
+    "ablation": (_ablations, "ablation"),
+    "speed": (_speed, "benchmarks.sweep"),
+}
+"""By beginnings of the figures' names: what draws them, and what makes their records."""
+
+
+if __name__ == "__main__":
+    main()

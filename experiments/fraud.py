@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from experiments import command, figures, records, runs, study, tables, tasks
+from experiments import command, drawing, records, runs, study, study_figures, tables, tasks
 from experiments.parts import Parts
 from experiments.recording import ALL, STUDY, describe, earlier, gathered
 from fal_jax import data
@@ -100,7 +100,7 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
         record[key] = before[key] | new
     record["seconds"] = round(sum(made["seconds"] for made in record["made"].values()), 1)
     records.write_json(path, record)
-    figures.holdout_metrics(record, path.with_suffix(".png"))
+    drawing.save(study_figures.holdout_metrics(record), path.with_suffix(".png"))
     parts.remove()
     report(record, console)
     console.print(f"Record: {path}\nFigure: {path.with_suffix('.png')}")

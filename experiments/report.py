@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from experiments import (
     audit,
     command,
-    figures,
+    drawing,
     front_page,
     paper,
     preset,
     rankings,
     records,
     study,
+    study_figures,
     tables,
 )
 from experiments.study import Group, Record, Records
@@ -50,18 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
                         help="of the records, and for the report (default: results)")  # fmt: skip
     folder = parser.parse_args(arguments).folder
     found = study.read(folder)
-    for record in found.values():
-        if record.get("curves"):
-            figures.curves(record, folder / f"{study.stem(record)}_curves.png")
-    for protocol, budget in study.SETTINGS:
-        ranked = rankings.ranked(study.group(found, protocol, budget))
-        if ranked:
-            figures.critical_difference(
-                ranked,
-                f"{study.PROTOCOLS[protocol]}, {study.BUDGETS[budget]}: "
-                + study.labels(study.group(found, protocol, budget)),
-                folder / rankings.figure_name(protocol, budget),
-            )
+    for name, figure in study_figures.of_report(found):
+        drawing.save(figure, folder / name)
     records.write(folder / "fraud_differences.md", differences(found).encode())
     path = folder / "fraud.md"
     records.write(path, page(found).encode())

@@ -32,15 +32,20 @@ _KEYS = (
 
 def read(folder: pathlib.Path) -> Records:
     """Reads the study's records of a folder; those of another protocol than the paper's are not."""
+    paths = sorted(folder.glob("fraud_*.json"))
+    return checked({path.stem: json.loads(path.read_text()) for path in paths})
+
+
+def checked(records: Mapping[str, Record]) -> Records:
+    """The study's records among those of some files, by the names of these without ending."""
     found: Records = {}
-    for path in sorted(folder.glob("fraud_*.json")):
-        record = json.loads(path.read_text())
+    for name, record in records.items():
         if "split" in record or record.get("protocol") == "block-holdout":
             continue
-        _check(record, path.name)
+        _check(record, f"{name}.json")
         key = record["dataset"], record["protocol"], record["budget"]
         if key in found:
-            raise ValueError(f"{path.name} is a second record of {' '.join(key)}: keep one of them")
+            raise ValueError(f"{name}.json is a second record of {' '.join(key)}: keep one of them")
         found[key] = record
     return found
 

@@ -51,6 +51,7 @@ def test_distributions_are_whole_well_described_and_typed(wheel, tmp_path):
     assert {*metadata.get_all("Provides-Extra")} == {*PROJECT["optional-dependencies"]}
     sources = {path.relative_to(REPOSITORY).as_posix() for path in ROOT.rglob("*.py")}
     data = {f"fal_jax/{n}" for n in ("py.typed", "data/satimage.txt.xz", "data/satimage.LICENSE")}
+    data |= {p.relative_to(REPOSITORY).as_posix() for p in (ROOT / "cli/report/page").iterdir()}
     assert {name for name in names if ".dist-info/" not in name} == sources | data
 
     with tarfile.open(sdist) as file:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 from PIL import Image
 
-from experiments import embeddings, image_figures, tables
+from experiments import embeddings, figures, tables
 from tests.data.prepared import prepare
 
 
@@ -40,20 +40,19 @@ def test_the_table_has_the_last_epoch_beside_the_published_figures():
     assert "29.64" not in tables.long_tailed(step)
 
 
-def test_figures_are_drawn_from_records(tmp_path):
-    paths = []
-    for factor in (100.0, 10.0):
-        paths.append(tmp_path / f"{factor:g}.json")
-        paths[-1].write_text(json.dumps(record_of(factor)))
-    drawn = image_figures.main([*map(str, paths), "--out", str(tmp_path)])
-    assert [path.name for path in drawn] == ["cifar10_lt_counts.png", "cifar10_lt_error.png"]
-    before = [path.read_bytes() for path in drawn]
+def test_the_errors_of_a_study_are_drawn_from_its_records(tmp_path):
+    names = {factor: f"cifar10_lt_small_short_{factor}.json" for factor in (100, 10)}
+    for factor, name in names.items():
+        (tmp_path / name).write_text(json.dumps(record_of(float(factor))))
+    options = ["--only", "error", "--records", str(tmp_path), "--out", str(tmp_path)]
+    (path,) = figures.main(options)
+    assert path.name == "error_cifar10_lt_small_short.png"
+    before = path.read_bytes()
     other = copy.deepcopy(record_of(10.0))
     other["results"]["CE"][0]["last"]["error"] = 80.0
-    paths[1].write_text(json.dumps(other))
-    image_figures.main([*map(str, paths), "--out", str(tmp_path)])
-    assert drawn[0].read_bytes() == before[0]
-    assert drawn[1].read_bytes() != before[1]
+    (tmp_path / names[10]).write_text(json.dumps(other))
+    figures.main(options)
+    assert path.read_bytes() != before
 
 
 def test_digits_in_a_plane_from_training_to_figure(tmp_path):
@@ -67,6 +66,10 @@ def test_digits_in_a_plane_from_training_to_figure(tmp_path):
     assert np.shape(found["features"]) == (20, 2)
     assert np.shape(found["anchors"]) == (10, 2)
     assert len(record["labels"]) == 20
-    (figure,) = image_figures.main([str(path), "--out", str(tmp_path)])
-    with Image.open(figure) as image:
-        assert image.width > 300
+    record["results"]["CE"] = found | {"anchors": None}
+    path.write_text(json.dumps(record))
+    drawn = figures.main(["--only", "figure_1", "--records", str(tmp_path), "--out", str(tmp_path)])
+    assert [figure.stem for figure in drawn] == ["figure_1", "figure_4"]
+    for figure in drawn:
+        with Image.open(figure) as image:
+            assert image.width > 300

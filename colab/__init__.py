@@ -1,0 +1,1 @@
+"""Notebooks, each a source `NAME.py` and what `python -m colab.build` makes of it, `NAME.ipynb`."""
