@@ -136,7 +136,7 @@ def accuracies(
     batches = data.stream_batches(
         len(labels), batch_size=_BATCH, num_steps=options.classifier_steps, seed=seed
     )
-    state, _ = _fit(_classifier()[1].init(jax.random.key(seed)), inputs, labels, batches)
+    state, _ = _fit(jax.random.key(seed), inputs, labels, batches)
     found = np.concatenate(
         [
             _predict(training.model_params(state), state.stats, scaled(block))
@@ -160,8 +160,9 @@ def _classifier() -> tuple[models.Model, training.Trainer]:
 
 
 @jax.jit
-def _fit(state: training.TrainState, *rows: jax.Array) -> tuple[training.TrainState, jax.Array]:
-    return training.fit(_classifier()[1], state, *rows)
+def _fit(key: jax.Array, *rows: jax.Array) -> tuple[training.TrainState, jax.Array]:
+    trainer = _classifier()[1]
+    return training.fit(trainer, trainer.init(key), *rows)
 
 
 @jax.jit
@@ -185,7 +186,7 @@ def draw(record: Mapping[str, Any], grid: Sequence[np.ndarray], path: pathlib.Pa
         1, 4, figsize=(11, 4.2), width_ratios=[1, 1, 1, 2], layout="constrained"
     )
     counts = record["class_counts"]
-    titles = "real", "autoencoder and\nGaussians", "BAGAN"
+    titles = "real", "autoencoder", "BAGAN"
     for panel, title, images in zip(panels, titles, grid, strict=False):
         panel.imshow(images, cmap="gray", vmin=-1, vmax=1)
         panel.set_title(title, fontsize=10)

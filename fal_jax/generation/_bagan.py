@@ -97,16 +97,13 @@ def fit_bagan(
             f"labels must be one a row of inputs, got {len(rows.rows)} for {len(table)} rows."
         )
     networks = {"autoencoder": autoencoder, "batch_size": batch_size}
-    key, of_start, of_steps = jax.random.split(key, 3)
+    key, other = jax.random.split(key)
     rate = jnp.float32(learning_rate)
     coder, coding_losses = _code(key, table, rate, **networks, steps=coding_steps)
     codes = _in_blocks(lambda block: _encode(coder.params, block, autoencoder=autoencoder), table)
     gaussians = class_gaussians(codes, labels, num_classes=num_classes)
-    start = adversaries(autoencoder, _adam(rate), num_classes=num_classes).init(
-        of_start, coder.params
-    )
     state, losses = _oppose(
-        of_steps, start, gaussians, table, rows, (rate, jnp.float32(exponent)), **networks,
+        other, coder.params, gaussians, table, rows, (rate, jnp.float32(exponent)), **networks,
         steps=steps,
     )  # fmt: skip
     return Bagan(coder.params, gaussians, state, coding_losses, losses)
@@ -175,7 +172,7 @@ def _code(
 @functools.partial(jax.jit, static_argnames=("autoencoder", "batch_size", "steps"))
 def _oppose(
     key: jax.Array,
-    start: GanState,
+    coder: Params,
     gaussians: Gaussians,
     inputs: jax.Array,
     rows: ClassRows,
@@ -199,7 +196,8 @@ def _oppose(
         drawn = data.sample_rows(of_rows, rows, batch_size, exponent=rates[1])
         return train.update(key, state, gaussians, inputs[drawn], labels[drawn])
 
-    return jax.lax.scan(step, start, jax.random.split(key, steps))
+    key, of_steps = jax.random.split(key)
+    return jax.lax.scan(step, train.init(key, coder), jax.random.split(of_steps, steps))
 
 
 @functools.partial(jax.jit, static_argnames="autoencoder")

@@ -36,8 +36,17 @@ def in_this_process(monkeypatch):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A record of one seed and a method of each kind, each in a process of its own."""
-    folder = tmp_path_factory.mktemp("study")
-    return call(folder, "--methods", "Tree", "FAL", "--seeds", "1")
+    folder, table = tmp_path_factory.mktemp("study"), (4000, 20, 0)
+    made = folder / "simulated" / "_".join(map(str, table))
+    found = extreme_runs.prepare(extreme_runs.Job(made, *table, 2, 1))
+    apart = command.in_a_new_process
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            command,
+            "in_a_new_process",
+            lambda function, *given: apart(function, *given) if len(given) > 1 else found,
+        )
+        return call(folder, "--methods", "Tree", "FAL", "--seeds", "1")
 
 
 def test_a_record_has_all_that_was_asked_for_beside_the_ceiling(whole):
