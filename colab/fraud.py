@@ -13,6 +13,7 @@
 # has them and asks for no account.
 
 # %% tags=["varies"]
+import functools
 import os
 import pathlib
 
@@ -145,12 +146,11 @@ models = fitted_models(train, validation, seed=0)
 labels = table.labels[test]
 scores = {name: np.float32(model(test)) for name, model in models.items()}
 key = jax.random.key(0)
-SAMPLES = 50 if SMOKE else 1000
+samples = functools.partial(metrics.bootstrap_interval, num_samples=50 if SMOKE else 1000)
+bootstrap = jax.jit(samples, static_argnums=1)
 print("                  average precision     AUC-ROC          (95% intervals)")
 for name, score in scores.items():
-    found = metrics.bootstrap_interval(
-        key, metrics.average_precision, score, labels, num_samples=SAMPLES
-    )
+    found = bootstrap(key, metrics.average_precision, score, labels)
     auc = metrics.delong_interval(score, labels)
     print(
         f"{name:8} {found.value:18.3f} [{found.low:.3f}, {found.high:.3f}]"
@@ -171,7 +171,7 @@ def gain(pairs, labels, where):
 
 for name in ("CE", "XGBoost"):
     pairs = np.stack([scores["FAL"], scores[name]], axis=1)
-    found = metrics.bootstrap_interval(key, gain, pairs, labels, num_samples=SAMPLES)
+    found = bootstrap(key, gain, pairs, labels)
     holds = "holds 0" if found.low <= 0 <= found.high else "does not hold 0"
     print(f"FAL - {name}: {found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}], {holds}")
 
@@ -203,10 +203,11 @@ for name in ("CE", "XGBoost"):
 
 # %% tags=["varies"]
 calibrator, chances = calibration.platt(), {}
+fit = jax.jit(calibrator.fit)
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True, layout="constrained")
 edges = np.linspace(0, 1, 9)
 for name, model in models.items():
-    params = calibrator.fit(np.float32(model(validation)), table.labels[validation])
+    params = fit(np.float32(model(validation)), table.labels[validation])
     raw_chance = np.asarray(jax.nn.sigmoid(scores[name]))
     chances[name] = np.asarray(calibrator.apply(params, scores[name]))
     for panel, chance in zip(panels, (raw_chance, chances[name]), strict=True):
@@ -249,8 +250,10 @@ print(f"threshold {threshold:.3f}")
 print(f"no alarm at all: {cost(np.zeros(len(labels), bool)):.0f} for 1,000 rows")
 print(f"always an alarm: {cost(np.ones(len(labels), bool)):.0f}")
 for name, chance in chances.items():
-    print(f"{name:8} at 0.5: {cost(chance >= 0.5):.0f}, at the threshold: "
-          f"{cost(chance >= threshold):.0f}")  # fmt: skip
+    print(
+        f"{name:8} at 0.5: {cost(chance >= 0.5):.0f}, at the threshold: "
+        f"{cost(chance >= threshold):.0f}"
+    )
 
 # %% [markdown]
 # Compare what the threshold is worth with what the choice of the model is worth. Where a team can

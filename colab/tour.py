@@ -55,23 +55,28 @@ print("focal, gamma = 2      ", short(losses.softmax_focal_loss(logits, labels, 
 
 # %%
 log_odds = jnp.linspace(-6.0, 6.0, 241)
-pairs = jnp.stack([jnp.zeros_like(log_odds), log_odds], axis=-1)  # a softmax of two classes
-ones = jnp.ones(len(log_odds), int)
 
 
 def focal(u, gamma):
-    """The focal loss of one example of class 1, by its log-odds."""
-    return losses.softmax_focal_loss(jnp.stack([0.0 * u, u]), 1, gamma=gamma)
+    """The focal loss of one example of class 1 of two, by its log-odds."""
+    return losses.softmax_focal_loss(jnp.stack([jnp.zeros_like(u), u]), 1, gamma=gamma)
 
 
+curve = jax.jit(jax.vmap(focal, (0, None)))
+slope = jax.jit(jax.vmap(jax.grad(focal), (0, None)))
 probability = jax.nn.sigmoid(log_odds)
 figure, (values, slopes) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-gammas = {0.0: (BLACK, "-"), 0.5: (BLUE, "--"), 1.0: (GREEN, "-."), 2.0: (ORANGE, "-"),
-          5.0: ("#CC79A7", ":")}  # fmt: skip
+gammas = {
+    0.0: (BLACK, "-"),
+    0.5: (BLUE, "--"),
+    1.0: (GREEN, "-."),
+    2.0: (ORANGE, "-"),
+    5.0: ("#CC79A7", ":"),
+}
 for gamma, (color, line) in gammas.items():
     style = {"color": color, "linestyle": line, "label": f"gamma = {gamma:g}"}
-    values.plot(probability, losses.softmax_focal_loss(pairs, ones, gamma=gamma), **style)
-    slopes.plot(log_odds, jax.vmap(jax.grad(focal), (0, None))(log_odds, gamma), **style)
+    values.plot(probability, curve(log_odds, gamma), **style)
+    slopes.plot(log_odds, slope(log_odds, gamma), **style)
 values.set(title="loss (Figures 2 and 3)", xlabel="probability of the true class", ylim=(0, 4))
 slopes.set(title="its gradient", xlabel="log-odds of the true class")
 values.legend(frameon=False)
@@ -124,13 +129,19 @@ of_distances = losses.softmax_loss(-distances, labels, margin=0.5, gamma=2.0)
 balanced = losses.balanced_softmax_loss(logits, labels, class_counts=counts)
 identities = {
     "focal, gamma = 0           = cross-entropy": (
-        losses.softmax_focal_loss(logits, labels, gamma=0.0), same),
+        losses.softmax_focal_loss(logits, labels, gamma=0.0),
+        same,
+    ),
     "logit adjustment, tau = 0  = cross-entropy": (
-        losses.logit_adjusted_loss(logits, labels, log_prior=log_prior, tau=0.0), same),
+        losses.logit_adjusted_loss(logits, labels, log_prior=log_prior, tau=0.0),
+        same,
+    ),
     "logit adjustment, tau = 1  = balanced softmax": (
-        losses.logit_adjusted_loss(logits, labels, log_prior=log_prior, tau=1.0), balanced),
+        losses.logit_adjusted_loss(logits, labels, log_prior=log_prior, tau=1.0),
+        balanced,
+    ),
     "FAL without its pull       = focal over -distances": (fal, of_distances.mean()),
-}  # fmt: skip
+}
 for name, (left, right) in identities.items():
     print(f"{name}: {bool(jnp.allclose(left, right, atol=1e-6))}")
 
@@ -176,6 +187,12 @@ def network(head):
     return models.mlp(2, 2, hidden=(16, 16, 2), head=head, embedding_activation=None)
 
 
+def train(trainer):
+    """The state after all steps, as one program."""
+    fit = jax.jit(lambda state: training.fit(trainer, state, points, labels, batches))
+    return fit(trainer.init(jax.random.key(0)))[0]
+
+
 trained = {}
 for name, head, loss in (
     ("cross-entropy", models.linear_head, cross_entropy),
@@ -183,9 +200,8 @@ for name, head, loss in (
 ):
     model = network(head)
     trainer = training.trainer(model, loss, optax.adam(3e-3))
-    state, _ = jax.jit(lambda start, trainer=trainer: training.fit(
-        trainer, start, points, labels, batches))(trainer.init(jax.random.key(0)))  # fmt: skip
-    trained[name] = model, training.model_params(state), state.stats
+    state = train(trainer)
+    trained[name] = jax.jit(model.apply), training.model_params(state), state.stats
 
 # %% [markdown]
 # The circles are the 20 rare points that were there to learn from. Recall of each class is counted
@@ -195,8 +211,8 @@ for name, head, loss in (
 # %% tags=["varies"]
 def embed(name, inputs):
     """Features and logits of a trained network."""
-    model, params, stats = trained[name]
-    return model.apply(params, stats, inputs)[0]
+    apply, params, stats = trained[name]
+    return apply(params, stats, inputs)[0]
 
 
 across, up = np.meshgrid(np.linspace(-1.8, 2.8, 150), np.linspace(-1.3, 1.8, 110))
@@ -245,8 +261,9 @@ trainer = training.trainer(model, fal_of_batch, optax.adam(3e-3), rule)
 batches = data.stream_batches(len(labels), batch_size=128, num_steps=EVERY * MOVES, seed=0)
 state, moments = trainer.init(jax.random.key(0)), []
 fit = jax.jit(lambda state, batches: training.fit(trainer, state, points, labels, batches))
+apply = jax.jit(model.apply)
 for window in batches.reshape(MOVES, EVERY, -1):
-    outputs, _ = model.apply(training.model_params(state), state.stats, points)
+    outputs, _ = apply(training.model_params(state), state.stats, points)
     moments.append((np.asarray(outputs.features), np.asarray(state.anchors.anchors)))
     state, _ = fit(state, window)
 print(f"{state.anchors.num_updates} moves, one every {EVERY} steps")

@@ -74,9 +74,11 @@ logits = rng.normal(scale=2, size=(12, 3)).astype(np.float32)
 labels = rng.integers(0, 3, 12).astype(np.int32)
 loss = jax.jit(functools.partial(roomy_loss, log_prior=log_prior, strength=0.7, gamma=1.5))
 np.testing.assert_allclose(
-    loss(logits, labels), twin(logits, labels, log_prior=log_prior, strength=0.7, gamma=1.5),
-    rtol=1e-5, atol=1e-6,
-)  # fmt: skip
+    loss(logits, labels),
+    twin(logits, labels, log_prior=log_prior, strength=0.7, gamma=1.5),
+    rtol=1e-5,
+    atol=1e-6,
+)
 print("equal to its twin")
 
 # %% [markdown]
@@ -223,6 +225,7 @@ for row, values in enumerate(scores.values()):
     panel.plot(values, np.full(values.size, row), "o", color="#0072B2", alpha=0.5)
     panel.plot(values.mean(), row, "|", color="#D55E00", markersize=22, markeredgewidth=3)
 panel.set(yticks=range(3), yticklabels=list(scores), xlabel="average precision; bar: mean")
+panel.margins(y=0.25)
 panel.invert_yaxis()
 plt.show()
 
