@@ -41,6 +41,9 @@ from fal_jax.data._splits import Split as Split
 from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds
 from fal_jax.data._splits import stratified_holdout as stratified_holdout
+from fal_jax.data._survey import Found as Found
+from fal_jax.data._survey import Survey as Survey
+from fal_jax.data._survey import survey_csv as survey_csv
 from fal_jax.data._tables import Table as Table
 from fal_jax.data._tables import check_table as check_table
 from fal_jax.data._user_table import load_csv as load_csv

@@ -99,7 +99,7 @@ def test_a_plain_file_that_breaks_off(tmp_path):
     with pytest.raises(ValueError, match=r"ccFraud\.csv is empty"):
         load(file, "CCFraud")
     file.write_bytes(b"\xff\xfe\x00" + text.encode())
-    with pytest.raises(ValueError, match=r"ccFraud\.csv is damaged"):
+    with pytest.raises(ValueError, match=r"ccFraud\.csv is not text in utf-8"):
         load(file, "CCFraud")
     file.write_text(text.splitlines()[0])
     with pytest.raises(ValueError, match=r"ccFraud\.csv has no rows"):
