@@ -1,31 +1,12 @@
 """How an experiment splits its rows: to train on, to choose by, and to score once."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from fal_jax import data
 from fal_jax.data import Split, Table
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """One seed's or one fold's part in an experiment; row numbers, none in two of them.
-
-    Attributes:
-        seed: of the splits, the batches and the re-sampling.
-        fold: of a cross-validation, or None.
-        train: rows that models are fitted to, and preprocessing with them.
-        validation: rows that settings, epochs and thresholds are chosen by.
-        test: rows that are scored once.
-    """
-
-    seed: int
-    fold: int | None
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+from fal_jax.estimators.problems import Task as Task
 
 
 def holdouts(table: Table, number: int, validation_fraction: float) -> list[Task]:

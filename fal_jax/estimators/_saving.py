@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 
+from fal_jax import _records
 from fal_jax.data import Column, Preprocessing, Scaler
 from fal_jax.estimators._encoding import Encoding
 from fal_jax.estimators._fitting import Ensemble, Network
@@ -48,7 +49,7 @@ def save(classifier: Any, path: str | os.PathLike[str]) -> None:
     }
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     header = {"fal_jax": json.dumps(content, default=_plain)}
-    _write(pathlib.Path(path), serialised(tensors, metadata=header))
+    _records.write(pathlib.Path(path), serialised(tensors, metadata=header))
 
 
 def load(kind: type, path: str | os.PathLike[str]) -> Any:
@@ -133,16 +134,6 @@ def _tree(leaves: dict[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def export(
     network: Network,
     ensemble: Ensemble,
@@ -168,7 +159,7 @@ def export(
     exported = jax_export.export(jax.jit(probabilities), platforms=_PLATFORMS)(form)
     content = bytes(exported.serialize())
     if path is not None:
-        _write(pathlib.Path(path), content)
+        _records.write(pathlib.Path(path), content)
     return content
 
 
