@@ -20,7 +20,16 @@ ALLOWED = {leaf: set() for leaf in LEAVES} | {
 }
 # Slow to import or not in the base install: only inside the functions that need them.
 LAZY = {"_classifier.py"}  # subclasses of scikit-learn's, imported when they are asked for
-HEAVY = {"tensorflow", "tensorflow_datasets", "sklearn", "imblearn", "xgboost", "pandas", "PIL"}
+HEAVY = {
+    "tensorflow",
+    "tensorflow_datasets",
+    "sklearn",
+    "imblearn",
+    "xgboost",
+    "pandas",
+    "PIL",
+    "pyarrow",
+}
 
 each_file = pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 

@@ -21,6 +21,7 @@ from fal_jax.data._images import load_images as load_images
 from fal_jax.data._loading import TABLES as TABLES
 from fal_jax.data._loading import available_tables as available_tables
 from fal_jax.data._loading import load_table as load_table
+from fal_jax.data._loading import table_files as table_files
 from fal_jax.data._long_tails import long_tail_counts as long_tail_counts
 from fal_jax.data._long_tails import long_tail_indices as long_tail_indices
 from fal_jax.data._preprocessing import Preprocessing as Preprocessing
@@ -41,6 +42,7 @@ from fal_jax.data._splits import Split as Split
 from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds
 from fal_jax.data._splits import stratified_holdout as stratified_holdout
+from fal_jax.data._survey import MOST_LEVELS as MOST_LEVELS
 from fal_jax.data._survey import Found as Found
 from fal_jax.data._survey import Survey as Survey
 from fal_jax.data._survey import survey_csv as survey_csv

@@ -108,7 +108,7 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     elif column.kind == "hashed":
         feature = _buckets(values, column)
     else:
-        feature = _numbers(values, first_row)
+        feature = numbers(values, first_row)
         none_code = dict(layout.none_codes).get(column.name)
         if none_code is not None:
             feature = np.where(feature == none_code, np.nan, feature)
@@ -118,7 +118,7 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     return feature.astype(np.float32)
 
 
-def _numbers(values: "pd.Series", first_row: int) -> np.ndarray:
+def numbers(values: "pd.Series", first_row: int) -> np.ndarray:
     """A column of numbers, in float64."""
     import pandas as pd
 
@@ -163,7 +163,7 @@ def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
         codes = _codes(values, column, first_row)
         check_values(codes, column, first_row=first_row)
         return codes.astype(np.int32)
-    found = values if isinstance(layout.positive, str) else _numbers(values, first_row)
+    found = values if isinstance(layout.positive, str) else numbers(values, first_row)
     positive = np.asarray(found == layout.positive, bool)
     negative = np.asarray(values.notna() if layout.negative is None else found == layout.negative)
     neither = ~(positive | negative)

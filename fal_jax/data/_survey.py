@@ -154,13 +154,21 @@ class _Numbers:
     def __init__(
         self, path: pathlib.Path, header: tuple[str, ...], names: Sequence[str], dialect: Dialect
     ):
+        from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
         self.rows = 0
         self.present = dict.fromkeys(names, 0)
         self.first_texts: dict[str, tuple[int, str] | None] = dict.fromkeys(names)
         self.ends = dict.fromkeys(names, (math.inf, -math.inf))
         is_last_missing = False
         for frame in read_frames(path, header, text=(), dialect=dialect):
-            for name in names:
+            kinds = frame.dtypes
+            numeric = [
+                n for n in names if is_numeric_dtype(kinds[n]) and not is_bool_dtype(kinds[n])
+            ]
+            values = frame[numeric].to_numpy(np.float64, na_value=np.nan)
+            self._add_numbers(numeric, values)
+            for name in set(names).difference(numeric):
                 self._add(name, frame[name])
             is_last_missing |= bool(frame.iloc[:, -1].isna().any())
             self.rows += len(frame)
@@ -170,23 +178,28 @@ class _Numbers:
             raise ValueError(f"{path} has no rows: get it again.")
 
     def _add(self, name: str, values: "pd.Series") -> None:
+        """Adds a column that does not look like numbers."""
         import pandas as pd
 
-        self.present[name] += int(values.count())
         junk = junk_row(values)
-        if junk is not None:
-            if self.first_texts[name] is None:
-                self.first_texts[name] = self.rows + junk, str(values.iloc[junk])
-            if pd.api.types.is_bool_dtype(values):
-                return
-            values = pd.to_numeric(values.astype("str"), errors="coerce")
-        numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
-        if not np.isnan(numbers).all():
-            low, high = self.ends[name]
-            self.ends[name] = (
-                min(low, float(np.nanmin(numbers))),
-                max(high, float(np.nanmax(numbers))),
-            )
+        if junk is not None and self.first_texts[name] is None:
+            self.first_texts[name] = self.rows + junk, str(values.iloc[junk])
+        if pd.api.types.is_bool_dtype(values):
+            self.present[name] += int(values.count())
+            return
+        numbers = pd.to_numeric(values.astype("str"), errors="coerce").to_numpy(np.float64)
+        self._add_numbers([name], numbers[:, None])
+        self.present[name] += int(values.count() - (~np.isnan(numbers)).sum())
+
+    def _add_numbers(self, names: Sequence[str], values: np.ndarray) -> None:
+        """Adds columns `[rows, names]`, NaN where there is no number."""
+        lows = np.fmin.reduce(values, axis=0, initial=np.inf)
+        highs = np.fmax.reduce(values, axis=0, initial=-np.inf)
+        present = (~np.isnan(values)).sum(axis=0)
+        for name, low, high, count in zip(names, lows, highs, present, strict=True):
+            self.present[name] += int(count)
+            before = self.ends[name]
+            self.ends[name] = min(before[0], float(low)), max(before[1], float(high))
 
     def column(self, name: str, levels: set[str] | None) -> Found:
         """All of one column."""

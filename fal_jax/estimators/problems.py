@@ -9,6 +9,7 @@ import numpy as np
 
 from fal_jax import data, training
 from fal_jax.data import Column, Table
+from fal_jax.estimators._encoding import encode_codes, loaded_encoding
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 """Raw rows `[rows, columns]` to what a model takes, float32 `[rows, dim]`."""
@@ -33,6 +34,41 @@ class Task:
     test: np.ndarray
 
 
+def cross_validation(
+    table: Table, number: int, validation_fraction: float, *, seed: int = 0
+) -> list[Task]:
+    """Folds, each the test part once; the rest of each into two, so the choice is nested."""
+    folds = data.stratified_folds(table.labels, num_folds=number, seed=seed, groups=table.groups)
+    parts = [tuple(map(np.flatnonzero, (folds != fold, folds == fold))) for fold in range(number)]
+    return [
+        nested(
+            table,
+            rows.astype(np.int32),
+            test.astype(np.int32),
+            seed + fold,
+            fold,
+            validation_fraction,
+        )
+        for fold, (rows, test) in enumerate(parts)
+    ]
+
+
+def nested(
+    table: Table,
+    rows: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    fold: int | None,
+    validation_fraction: float,
+) -> Task:
+    """The task whose training rows are split again, at random and stratified."""
+    groups = None if table.groups is None else table.groups[rows]
+    inner = data.stratified_holdout(
+        table.labels[rows], test_fraction=validation_fraction, seed=seed, groups=groups
+    )
+    return Task(seed, fold, rows[inner.train], rows[inner.test], test)
+
+
 def batch_size(num_rows: int) -> int:
     """Rows a step: small for small training sets, so that they make enough steps."""
     return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
@@ -43,6 +79,12 @@ def preprocessed(features: np.ndarray, columns: Sequence[Column]) -> Prepare:
     return functools.partial(
         data.preprocess, preprocessing=data.fit_preprocessing(features, columns)
     )
+
+
+def encoded(features: np.ndarray, columns: Sequence[Column]) -> Prepare:
+    """Preparation as the classifiers have it, fitted on some rows."""
+    encoding = loaded_encoding(features, columns)
+    return functools.partial(encode_codes, encoding=encoding)
 
 
 class Problems(Sequence[training.Problem]):
