@@ -10,10 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import metrics
 
-from experiments import command, problems, runs, scoring
+from experiments import command, scoring
 from experiments.tasks import Task
 from fal_jax import data, training
-from fal_jax.estimators import BASELINES, METHODS, RIVALS, Baseline, Method, Range, draw_settings
+from fal_jax.estimators import (
+    BASELINES,
+    METHODS,
+    RIVALS,
+    Baseline,
+    Method,
+    Range,
+    draw_settings,
+    problems,
+)
+from fal_jax.estimators._fitting import Network
 
 METHODS_OF_TABLE_5 = (
     *("Tree", "Tree+SMOTE", "BAGAN+XGBoost", "XGBoost", "LightGBM", "LR"),
@@ -144,7 +154,7 @@ def _sweep(method: Method, problem: training.Problem, job: Job) -> Scored:
     command.use_all_cores()
     settings = draw_settings(method, job.trials, seed=job.seed)
     result = training.sweep(
-        runs.builder(method, problem.inputs.shape[1], HIDDEN),
+        Network(method, problem.inputs.shape[1], 2, HIDDEN).build(),
         settings,
         [problem],
         num_epochs=job.epochs,

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from experiments import runs, scoring, tasks
-from experiments.problems import Problems, batch_size
 from fal_jax.data import Table
 from fal_jax.estimators import BASELINES, FAMILY, METHODS, Baseline, Method
+from fal_jax.estimators.problems import Problems, batch_size
 
 STUDY = {**METHODS, **BASELINES}
 """The methods of the study: ours, and those of other libraries."""

@@ -1,25 +1,20 @@
 """One method on the tasks of an experiment: train all trials, choose one, score the test rows."""
 
 import dataclasses
-import functools
-import io
 import pathlib
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn import metrics
 
-from experiments import records, scoring
-from experiments.problems import Problems, batch_size
-from experiments.tasks import Task
-from fal_jax import anchors, training
+from experiments import scoring
 from fal_jax.data import Table
-from fal_jax.estimators import Baseline, Method, draw_settings, paper_grid
+from fal_jax.estimators import Baseline, Method, paper_grid, trials
+from fal_jax.estimators.problems import Problems, Task
+from fal_jax.estimators.trials import OnStep
 
 Run = dict[str, Any]
-OnStep = Callable[[float], None]
 AVERAGE = 8  # of the trials
 
 
@@ -82,35 +77,17 @@ def train_method(
     Returns:
         A `Trained` for each task.
     """
-    problems = Problems(table, tasks, method.resample)
-    capacity = problems.capacity()
-    size = batch_size(capacity.rows)
-    if "every" in method.fixed:  # warns of too few updates
-        steps = -(-capacity.rows // size) * protocol.epochs
-        anchors.num_anchor_updates(steps, int(method.fixed["every"]))
-    settings = drawn(method, len(tasks), protocol)
-    result = training.sweep(
-        builder(method, problems[0].inputs.shape[1], protocol.hidden),
-        settings,
-        problems,
-        num_epochs=protocol.epochs,
-        batch_size=size,
+    done = trials.train_method(
+        method,
+        Problems(table, tasks, method.resample),
+        drawn(method, len(tasks), protocol),
+        epochs=protocol.epochs,
+        hidden=protocol.hidden,
         keep="best" if protocol.budget == "equal" else "last",
-        capacity=capacity,
         folder=folder,
-        on_epoch=lambda done, total: on_step(done / total),
+        on_step=on_step,
     )
-    settings["epoch"] = np.asarray(result.best.epoch)
-    logits = zip(tasks, result.validation_logits, result.test_logits, strict=True)
-    return [
-        Trained(
-            task,
-            validation[..., 1] - validation[..., 0],
-            test[..., 1] - test[..., 0],
-            {name: values[number] for name, values in settings.items()},
-        )
-        for number, (task, validation, test) in enumerate(logits)
-    ]
+    return list(map(_log_odds, tasks, done))
 
 
 def train_baseline(
@@ -123,38 +100,20 @@ def train_baseline(
     on_step: OnStep = lambda _: None,
 ) -> list[Trained]:
     """As `train_method` for another library's classifier, one trial after the other."""
-    problems = Problems(table, tasks)
     settings = drawn(baseline, len(tasks), protocol)
-    done = []
-    for number, task in enumerate(tasks):
-        here = {name: values[number] for name, values in settings.items()}
-        path = folder and folder / f"{number}.npz"
-        if path is not None and path.exists():
-            done.append(Trained(task, *_kept(path), here))
-            continue
-        *rows, test_inputs = problems[number]
-        scores = []
-        for trial in range(protocol.trials):
-            values = {name: float(value[trial]) for name, value in here.items()}
-            score = baseline.fit(values, *rows, seed=task.seed)
-            scores.append((score(rows[2]), score(test_inputs)))
-            on_step((number + (trial + 1) / protocol.trials) / len(tasks))
-        validation, test = (np.stack(part) for part in zip(*scores, strict=True))
-        done.append(Trained(task, validation, test, here))
-        if path is not None:
-            content = io.BytesIO()
-            np.savez(content, validation=done[-1].validation, test=done[-1].test)
-            records.write(path, content.getvalue())
-    return done
+    problems = Problems(table, tasks)
+    done = trials.train_baseline(baseline, problems, settings, folder=folder, on_step=on_step)
+    return list(map(_log_odds, tasks, done))
 
 
-def _kept(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    """A baseline's scores of one task, from an earlier call."""
-    try:
-        with path.open("rb") as opened, np.load(opened) as file:
-            return file["validation"], file["test"]
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged ({error}): delete it.") from error
+def _log_odds(task: Task, trained: trials.Trained) -> Trained:
+    validation, test = trained.validation, trained.test
+    return Trained(
+        task,
+        validation[..., 1] - validation[..., 0],
+        test[..., 1] - test[..., 0],
+        trained.settings,
+    )
 
 
 def drawn(method: Method | Baseline, num_tasks: int, protocol: Protocol) -> dict[str, np.ndarray]:
@@ -162,14 +121,7 @@ def drawn(method: Method | Baseline, num_tasks: int, protocol: Protocol) -> dict
     if protocol.budget == "paper" and isinstance(method, Method):
         grid = paper_grid(method)
         return {name: np.tile(values, (num_tasks, 1)) for name, values in grid.items()}
-    draws = [draw_settings(method, protocol.trials, seed=seed) for seed in range(num_tasks)]
-    return {name: np.stack([draw[name] for draw in draws]) for name in draws[0]}
-
-
-@functools.cache
-def builder(method: Method, num_inputs: int, hidden: tuple[int, ...]) -> training.Build:
-    """How to build the method's models; one object for the same arguments, for the compiler."""
-    return functools.partial(method.build, num_inputs=num_inputs, num_classes=2, hidden=hidden)
+    return trials.draws(method, num_tasks, protocol.trials)
 
 
 def chosen(trained: Trained, table: Table) -> Run:

@@ -1,45 +1,19 @@
 """How an experiment splits its rows: to train on, to choose by, and to score once."""
 
-import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from fal_jax import data
 from fal_jax.data import Split, Table
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """One seed's or one fold's part in an experiment; row numbers, none in two of them.
-
-    Attributes:
-        seed: of the splits, the batches and the re-sampling.
-        fold: of a cross-validation, or None.
-        train: rows that models are fitted to, and preprocessing with them.
-        validation: rows that settings, epochs and thresholds are chosen by.
-        test: rows that are scored once.
-    """
-
-    seed: int
-    fold: int | None
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+from fal_jax.estimators.problems import Task as Task
+from fal_jax.estimators.problems import cross_validation as cross_validation
+from fal_jax.estimators.problems import nested
 
 
 def holdouts(table: Table, number: int, validation_fraction: float) -> list[Task]:
     """The paper's split, 80/20 and stratified, by seeds; the 80 again into two."""
     return [_holdout(table, seed, validation_fraction) for seed in range(number)]
-
-
-def cross_validation(table: Table, number: int, validation_fraction: float) -> list[Task]:
-    """Folds, each the test part once; the rest of each into two, so the choice is nested."""
-    folds = data.stratified_folds(table.labels, num_folds=number, seed=0, groups=table.groups)
-    return [
-        _inner(table, Split(*map(_rows, (folds != k, folds == k))), k, k, validation_fraction)
-        for k in range(number)
-    ]
 
 
 def block_holdouts(table: Table, number: int, validation_fraction: float) -> list[Task]:
@@ -93,17 +67,7 @@ def _within(table: Table, seed: int, validation_fraction: float) -> Task:
 def _holdout(table: Table, seed: int, validation_fraction: float) -> Task:
     groups = table.groups
     split = data.stratified_holdout(table.labels, test_fraction=0.2, seed=seed, groups=groups)
-    return _inner(table, split, seed, None, validation_fraction)
-
-
-def _inner(table: Table, outer: Split, seed: int, fold: int | None, fraction: float) -> Task:
-    """The task whose training rows are split again, at random and stratified."""
-    rows = outer.train
-    groups = None if table.groups is None else table.groups[rows]
-    inner = data.stratified_holdout(
-        table.labels[rows], test_fraction=fraction, seed=seed, groups=groups
-    )
-    return Task(seed, fold, rows[inner.train], rows[inner.test], outer.test)
+    return nested(table, split.train, split.test, seed, None, validation_fraction)
 
 
 def _rows(mask) -> np.ndarray:

@@ -1,1 +1,3 @@
-"""The command line, and the report that it writes."""
+"""The command line, `fal-jax`, which compares, trains and predicts, and its report."""
+
+from fal_jax.cli._main import main as main

@@ -27,6 +27,7 @@ from fal_jax.data._lanes import stream_parts as stream_parts
 from fal_jax.data._loading import TABLES as TABLES
 from fal_jax.data._loading import available_tables as available_tables
 from fal_jax.data._loading import load_table as load_table
+from fal_jax.data._loading import table_files as table_files
 from fal_jax.data._long_tails import long_tail_counts as long_tail_counts
 from fal_jax.data._long_tails import long_tail_indices as long_tail_indices
 from fal_jax.data._measuring import Measured as Measured
@@ -62,6 +63,10 @@ from fal_jax.data._splits import Split as Split
 from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds
 from fal_jax.data._splits import stratified_holdout as stratified_holdout
+from fal_jax.data._survey import MOST_LEVELS as MOST_LEVELS
+from fal_jax.data._survey import Found as Found
+from fal_jax.data._survey import Survey as Survey
+from fal_jax.data._survey import survey_csv as survey_csv
 from fal_jax.data._tables import Table as Table
 from fal_jax.data._tables import check_table as check_table
 from fal_jax.data._user_table import load_csv as load_csv

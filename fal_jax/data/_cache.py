@@ -21,7 +21,7 @@ from fal_jax.data._columns import Column
 from fal_jax.data._parsing import Chunk, copy_groups
 
 # Raise it when what is stored, or how a file is parsed, changes.
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = ("features", "labels", "groups")
 
 
@@ -32,6 +32,7 @@ class Entry(NamedTuple):
     features: np.ndarray
     labels: np.ndarray
     groups: np.ndarray | None
+    classes: tuple[str, ...] = ()
 
 
 def entry_folder(file: pathlib.Path, parsed_as: object) -> pathlib.Path:
@@ -51,6 +52,7 @@ def read_entry(folder: pathlib.Path) -> Entry | None:
             if _checksum(folder / name) != checksum:
                 return None
         columns = tuple(Column(**c | {"levels": tuple(c["levels"])}) for c in entry["columns"])
+        classes = tuple(entry["classes"])
         arrays = {name.removesuffix(".npy"): folder / name for name in entry["checksums"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -59,11 +61,15 @@ def read_entry(folder: pathlib.Path) -> Entry | None:
         np.load(arrays["features"], mmap_mode="r"),
         np.load(arrays["labels"]),
         np.load(arrays["groups"]) if "groups" in arrays else None,
+        classes,
     )
 
 
 def write_entry(
-    folder: pathlib.Path, columns: tuple[Column, ...], chunks: Iterable[Chunk]
+    folder: pathlib.Path,
+    columns: tuple[Column, ...],
+    chunks: Iterable[Chunk],
+    classes: tuple[str, ...] = (),
 ) -> Entry:
     """Writes a table as it is parsed, holding some rows at a time, and returns it."""
     try:
@@ -80,8 +86,8 @@ def write_entry(
         _write_arrays(made, chunks, len(columns))
         checksums = {file.name: _checksum(file) for file in sorted(made.glob("*.npy"))}
         described = [column._asdict() for column in columns]
-        entry = json.dumps({"columns": described, "checksums": checksums})
-        (made / "entry.json").write_text(entry)
+        entry = {"columns": described, "classes": classes, "checksums": checksums}
+        (made / "entry.json").write_text(json.dumps(entry))
         if read_entry(folder) is None:  # else another process has been faster
             shutil.rmtree(folder, ignore_errors=True)
             made.rename(folder)

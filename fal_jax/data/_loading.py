@@ -113,12 +113,35 @@ def available_tables(data_dir: str | os.PathLike[str] | None = None) -> tuple[st
       >>> "SatImage" in available_tables()
       True
     """
+    files = table_files(data_dir)
+    return tuple(name for name in TABLES if name == "SatImage" or files[name] is not None)
+
+
+def table_files(
+    data_dir: str | os.PathLike[str] | None = None,
+) -> dict[str, pathlib.Path | None]:
+    """Where `load_table` finds the tables, in the order of `TABLES`.
+
+    Args:
+      data_dir: as in `load_table`.
+
+    Returns:
+      By name the file, None where there is none and for SatImage, which is in the package.
+
+    Raises:
+      FileNotFoundError: there is no such folder.
+
+    Example:
+      >>> table_files()["SatImage"] is None
+      True
+    """
     folder = _data_folder(data_dir)
-    if folder is None:
-        return ("SatImage",)
-    return tuple(
-        name for name in TABLES if name == "SatImage" or any(_candidates(SOURCES[name], folder))
-    )
+    return {
+        name: None
+        if folder is None or name == "SatImage"
+        else next(_candidates(SOURCES[name], folder), None)
+        for name in TABLES
+    }
 
 
 def _data_folder(data_dir: str | os.PathLike[str] | None) -> pathlib.Path | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fal_jax.data._columns import Column, check_values
-from fal_jax.data._reading import read_frames
+from fal_jax.data._reading import Dialect, read_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,8 @@ class Layout(NamedTuple):
       per_hour: by column of kind "hour", how many of its units make an hour.
       none_codes: by column, a number that says that there is no value.
       copies: rows that are equal in all of these columns are copies; none for no copies.
+      classes: the texts of the label, which become 0, 1, and so on; none where `positive` says.
+      dialect: how a text file is to be read.
     """
 
     header: tuple[str, ...]
@@ -35,6 +37,8 @@ class Layout(NamedTuple):
     per_hour: tuple[tuple[str, float], ...] = ()
     none_codes: tuple[tuple[str, float], ...] = ()
     copies: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    dialect: Dialect = Dialect()
 
 
 class Chunk(NamedTuple):
@@ -56,10 +60,11 @@ def parse(
     Rows are named by number, from `first_row`.
     """
     text = {column.name for column in layout.columns if column.num_codes}
-    if isinstance(layout.positive, str):
+    if layout.classes or isinstance(layout.positive, str):
         text.add(layout.label)
     rows_before = first_row
-    for frame in read_frames(file, layout.header, text=text, group=group):
+    frames = read_frames(file, layout.header, text=text, dialect=layout.dialect, group=group)
+    for frame in frames:
         try:
             features = [_feature(frame[c.name], c, layout, first_row) for c in layout.columns]
             yield Chunk(
@@ -114,7 +119,7 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     elif column.kind == "hashed":
         feature = _buckets(values, column)
     else:
-        feature = _numbers(values, first_row)
+        feature = numbers(values, first_row)
         none_code = dict(layout.none_codes).get(column.name)
         if none_code is not None:
             feature = np.where(feature == none_code, np.nan, feature)
@@ -124,7 +129,7 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     return feature.astype(np.float32)
 
 
-def _numbers(values: "pd.Series", first_row: int) -> np.ndarray:
+def numbers(values: "pd.Series", first_row: int) -> np.ndarray:
     """A column of numbers, in float64."""
     import pandas as pd
 
@@ -163,8 +168,13 @@ def _buckets(values: "pd.Series", column: Column) -> np.ndarray:
 
 
 def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
-    """The labels `[rows]`, int32: 1 for the positive value."""
-    found = values if isinstance(layout.positive, str) else _numbers(values, first_row)
+    """The labels `[rows]`, int32: 1 for the positive value, or the places among the classes."""
+    if layout.classes:
+        column = Column(layout.label, "category", levels=layout.classes)
+        codes = _codes(values, column, first_row)
+        check_values(codes, column, first_row=first_row)
+        return codes.astype(np.int32)
+    found = values if isinstance(layout.positive, str) else numbers(values, first_row)
     positive = np.asarray(found == layout.positive, bool)
     negative = np.asarray(values.notna() if layout.negative is None else found == layout.negative)
     neither = ~(positive | negative)

@@ -9,7 +9,7 @@ import pathlib
 import zipfile
 import zlib
 from collections.abc import Collection, Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,18 +17,39 @@ if TYPE_CHECKING:
 
 # What an original file's name may end on, besides its own.
 COMPRESSIONS = (".xz", ".gz", ".zip")
-_ROWS_AT_ONCE = 2**17
+_ROWS_AT_ONCE, _VALUES_AT_ONCE = 2**17, 2**22
+_TEXTS = (".csv", ".tsv", ".txt")
 
 
-def read_header(file: pathlib.Path) -> tuple[str, ...]:
+class Dialect(NamedTuple):
+    """How the text of a file is to be read.
+
+    Attributes:
+      delimiter: one character; None is a tab in files named .tsv, with or without a compression,
+        and a comma in others.
+      encoding: of the text; the default takes UTF-8 with or without a mark at its start.
+    """
+
+    delimiter: str | None = None
+    encoding: str = "utf-8-sig"
+
+    def between(self, file: pathlib.Path) -> str:
+        """What stands between two values of this file."""
+        return self.delimiter or ("\t" if ".tsv" in file.suffixes[-2:] else ",")
+
+
+_PLAIN = Dialect()
+
+
+def read_header(file: pathlib.Path, dialect: Dialect = _PLAIN) -> tuple[str, ...]:
     """The names of the columns, as they are in the file."""
     import pyarrow.parquet
 
     with _damage_named(file):
         if file.suffix == ".parquet":
             return tuple(pyarrow.parquet.read_schema(file).names)
-        with _opened(file) as stream:
-            rows = csv.reader(stream)
+        with _opened(file, dialect) as stream:
+            rows = csv.reader(stream, delimiter=dialect.between(file))
             header = tuple(next(rows, ()))
             first = next(filter(None, rows), header)
     if not header:
@@ -76,41 +97,74 @@ def read_frames(
     header: Sequence[str],
     *,
     text: Collection[str],
+    dialect: Dialect = _PLAIN,
     group: int | None = None,
 ) -> Iterator["pd.DataFrame"]:
     """All rows, some at a time; the columns named in `text` as text, the others as they look.
 
     Of a Parquet file only the columns in `header`, and only one row group, if it has a number.
     """
+    rows_at_once = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // len(header)))
     with _damage_named(file):
         if file.suffix == ".parquet":
-            yield from _parquet_frames(file, header, text, group)
+            yield from _parquet_frames(file, header, text, group, rows_at_once)
         else:
-            yield from _csv_frames(file, header, text)
+            yield from _csv_frames(file, header, text, dialect, rows_at_once)
+
+
+def check_widths(file: pathlib.Path, header: Sequence[str], dialect: Dialect = _PLAIN) -> None:
+    """Refuses a csv file with a row of more or fewer values than names: pandas fills up the short.
+
+    Blank lines are no rows.
+    """
+    if file.suffix == ".parquet":
+        return
+    with _damage_named(file), _opened(file, dialect) as stream:
+        rows = csv.reader(stream, delimiter=dialect.between(file))
+        for row in rows:
+            if row and len(row) != len(header):
+                raise ValueError(
+                    f"{file} must have {len(header)} values in every row, as its header has names; "
+                    f"the row that ends at line {rows.line_num} has {len(row)}: correct it."
+                )
 
 
 def _csv_frames(
-    file: pathlib.Path, header: Sequence[str], text: Collection[str]
+    file: pathlib.Path,
+    header: Sequence[str],
+    text: Collection[str],
+    dialect: Dialect,
+    rows_at_once: int,
 ) -> Iterator["pd.DataFrame"]:
     """All rows of a csv file."""
     import pandas as pd
 
-    with _opened(file) as stream:
-        next(csv.reader(stream))
+    delimiter = dialect.between(file)
+    with _opened(file, dialect) as stream:
+        next(csv.reader(stream, delimiter=delimiter))
         as_text: dict[Hashable, str] = dict.fromkeys(text, "str")
         with pd.read_csv(
             stream,
             header=None,
             names=list(header),
+            sep=delimiter,
             dtype=as_text,
-            chunksize=_ROWS_AT_ONCE,
+            chunksize=rows_at_once,
             low_memory=False,
         ) as frames:
-            yield from frames
+            try:
+                yield from frames
+            except pd.errors.ParserError:  # whose line numbers are off by the header
+                check_widths(file, header, dialect)
+                raise
 
 
 def _parquet_frames(
-    file: pathlib.Path, header: Sequence[str], text: Collection[str], group: int | None
+    file: pathlib.Path,
+    header: Sequence[str],
+    text: Collection[str],
+    group: int | None,
+    rows_at_once: int,
 ) -> Iterator["pd.DataFrame"]:
     """All rows of a Parquet file, or those of one group."""
     import pyarrow as pa
@@ -118,7 +172,7 @@ def _parquet_frames(
 
     with pyarrow.parquet.ParquetFile(file) as parquet:
         groups = None if group is None else [group]
-        for batch in parquet.iter_batches(_ROWS_AT_ONCE, groups, columns=list(header)):
+        for batch in parquet.iter_batches(rows_at_once, groups, columns=list(header)):
             columns = [
                 _as_text(column) if name in text else column
                 for name, column in zip(batch.schema.names, batch.columns, strict=True)
@@ -136,7 +190,7 @@ def _as_text(column: "pa.Array") -> "pa.Array":
 
 
 @contextlib.contextmanager
-def _opened(file: pathlib.Path) -> Iterator[io.TextIOWrapper]:
+def _opened(file: pathlib.Path, dialect: Dialect) -> Iterator[io.TextIOWrapper]:
     """The text of a csv file, decompressed as it is read."""
     with contextlib.ExitStack() as stack:
         if file.suffix == ".xz":
@@ -148,13 +202,13 @@ def _opened(file: pathlib.Path) -> Iterator[io.TextIOWrapper]:
             stream = stack.enter_context(archive.open(_member(archive, file)))
         else:
             stream = stack.enter_context(file.open("rb"))
-        text = io.TextIOWrapper(cast(BinaryIO, stream), encoding="utf-8-sig", newline="")
+        text = io.TextIOWrapper(cast(BinaryIO, stream), encoding=dialect.encoding, newline="")
         yield stack.enter_context(text)
 
 
 def _member(archive: zipfile.ZipFile, file: pathlib.Path) -> str:
     """The csv file in an archive: the one named as the archive, or the only one."""
-    names = [name for name in archive.namelist() if name.endswith(".csv")]
+    names = [name for name in archive.namelist() if name.endswith(_TEXTS)]
     named = [name for name in names if pathlib.PurePath(name).name == file.stem]
     if len(named or names) != 1:
         raise ValueError(
@@ -171,17 +225,21 @@ def _damage_named(file: pathlib.Path) -> Iterator[None]:
 
     damage = (
         EOFError,
-        UnicodeDecodeError,
         csv.Error,
         lzma.LZMAError,
         pd.errors.EmptyDataError,
         pd.errors.ParserError,
-        pa.ArrowInvalid,
+        pa.ArrowException,
         zipfile.BadZipFile,
         zlib.error,
     )
     try:
         yield
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{file} is not text in {error.encoding} ({error.reason} at byte {error.start}): save "
+            "it as UTF-8, or name its encoding, such as latin-1."
+        ) from error
     except (OSError, *damage) as error:
         if getattr(error, "errno", None) is not None:  # the system's word, not a reader's
             raise

@@ -21,6 +21,7 @@ class Table(NamedTuple):
       columns: what each column of the features holds.
       groups: `[rows]`, int32; copies of a row share a number, that of the first of them, so that
           a split can keep them on one side. None where there are no copies.
+      classes: what the labels stand for, in their order; none where that is not told.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Table(NamedTuple):
     is_sample: bool
     columns: tuple[Column, ...] = ()
     groups: np.ndarray | None = None
+    classes: tuple[str, ...] = ()
 
 
 def check_table(features: npt.ArrayLike, labels: npt.ArrayLike, *, num_classes: int) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from fal_jax.data._cache import Entry, entry_folder, read_entry, write_entry
 from fal_jax.data._columns import Column, check_columns
-from fal_jax.data._parsing import Layout, junk_row, parse
-from fal_jax.data._reading import read_frames, read_header
+from fal_jax.data._parsing import Layout, parse
+from fal_jax.data._reading import Dialect
+from fal_jax.data._survey import MOST_LEVELS, checked_header, survey
 from fal_jax.data._tables import Table
-
-_MOST_LEVELS = 256
 
 
 def load_csv(
@@ -18,22 +17,29 @@ def load_csv(
     *,
     label: str,
     positive: float | str = 1,
+    classes: Sequence[str] | None = None,
     columns: Sequence[Column] | None = None,
+    delimiter: str | None = None,
+    encoding: str = "utf-8-sig",
 ) -> Table:
-    r"""Loads any table of two classes.
+    r"""Loads any table, of two classes or more.
 
     The file is parsed once, then memory-mapped from the cache, as in `load_table`. Leave out with
     `columns` what would tell the label: numbers of rows and customers, what is known only
     afterwards.
 
     Args:
-      file: a csv file with one line of names, plain or as .xz, .gz or .zip, or .parquet.
+      file: a csv or tsv file with one line of names, plain or as .xz, .gz or .zip, or .parquet.
       label: the name of the column that holds the label.
       positive: its value that becomes class 1, a number or, for a label read as text, a text; all
           others become class 0.
+      classes: the values that become class 0, 1, and so on, as text, instead of `positive`; see
+          `survey_csv`.
       columns: what each feature holds and how it is preprocessed; columns of the file that are
           not named are left out. None takes all but the label: numbers of the kind "quantile",
           text as a category with the levels in the file, with `missing=True` where a value is.
+      delimiter: what stands between two values; None is a tab in .tsv files, else a comma.
+      encoding: of a text file; the default takes UTF-8 with or without a mark at its start.
 
     Returns:
       A `Table` named as the file, complete as far as can be told. Rows that are equal in all
@@ -59,12 +65,14 @@ def load_csv(
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing.")
     declared = None if columns is None else tuple(columns)
-    folder = entry_folder(path, ("load_csv", label, positive, declared))
-    entry = read_entry(folder) or _parsed(path, folder, label, positive, declared)
-    if not 0 < entry.labels.sum() < len(entry.labels):
+    names, dialect = tuple(classes or ()), Dialect(delimiter, encoding)
+    folder = entry_folder(path, ("load_csv", label, positive, names, declared, dialect))
+    entry = read_entry(folder) or _parsed(path, folder, label, positive, names, declared, dialect)
+    if entry.labels.min() == entry.labels.max():
+        number, value = entry.labels.astype(bool).sum(), names[1] if names else positive
         raise ValueError(
-            f"label {label!r} of {path} must have two classes, but {entry.labels.sum():,} of "
-            f"{len(entry.labels):,} rows are {positive!r}: set positive to a value that it has."
+            f"label {label!r} of {path} must have two classes, but {number:,} of "
+            f"{len(entry.labels):,} rows are {value!r}: set positive to a value that it has."
         )
     return Table(
         name=path.name.split(".")[0],
@@ -74,6 +82,7 @@ def load_csv(
         is_sample=False,
         columns=entry.columns,
         groups=entry.groups,
+        classes=entry.classes,
     )
 
 
@@ -82,49 +91,45 @@ def _parsed(
     folder: pathlib.Path,
     label: str,
     positive: float | str,
+    classes: tuple[str, ...],
     declared: tuple[Column, ...] | None,
+    dialect: Dialect,
 ) -> Entry:
     """Parses a file into the cache."""
-    header = read_header(path)
-    twice = sorted({name for name in header if header.count(name) > 1})
-    if twice:
-        raise ValueError(f"{path} has columns of the same name: {twice}. Rename them.")
     if declared is not None:
         check_columns(declared)
-    wanted = [label, *(column.name for column in declared or ())]
-    missing = [name for name in wanted if name not in header]
-    if missing or label in wanted[1:]:
-        raise ValueError(
-            f"{path} has no columns {missing}; it has {list(header)}."
-            if missing
-            else f"the label {label!r} must not be one of the columns."
-        )
-    columns = _found_columns(path, header, label) if declared is None else declared
-    names = tuple(column.name for column in columns)
-    layout = Layout(header, label, columns, positive, negative=None, copies=names)
-    return write_entry(folder, columns, parse(path, layout))
-
-
-def _found_columns(path: pathlib.Path, header: tuple[str, ...], label: str) -> tuple[Column, ...]:
-    """What the columns of a file seem to hold."""
-    names = [name for name in header if name != label]
-    text, missing = set(), set()
-    for frame in read_frames(path, header, text=()):
-        text |= {name for name in names if junk_row(frame[name]) is not None}
-        missing |= {name for name in names if frame[name].isna().any()}
-    levels: dict[str, set[str]] = {name: set() for name in text}
-    for frame in read_frames(path, header, text=text) if text else ():
-        for name in text:
-            levels[name] |= set(frame[name].dropna().unique())
-            if len(levels[name]) > _MOST_LEVELS:
-                raise ValueError(
-                    f"column {name!r} of {path} holds text with more than {_MOST_LEVELS} different "
-                    f"values, such as {sorted(levels[name])[0]!r}: correct it, leave it out of "
-                    f"`columns`, or name it there as Column({name!r}, 'hashed', buckets=64)."
-                )
-    return tuple(
-        Column(name, "category", name in missing, tuple(sorted(levels[name])))
-        if name in text
-        else Column(name, "quantile", name in missing)
-        for name in names
+    wanted = [column.name for column in declared or ()]
+    if label in wanted:
+        raise ValueError(f"the label {label!r} must not be one of the columns.")
+    header = checked_header(path, [label, *wanted], dialect)
+    columns = _found_columns(path, header, label, dialect) if declared is None else declared
+    layout = Layout(
+        header,
+        label,
+        columns,
+        positive,
+        negative=None,
+        copies=tuple(column.name for column in columns),
+        classes=classes,
+        dialect=dialect,
     )
+    return write_entry(folder, columns, parse(path, layout), classes)
+
+
+def _found_columns(
+    path: pathlib.Path, header: tuple[str, ...], label: str, dialect: Dialect
+) -> tuple[Column, ...]:
+    """What the columns of a file seem to hold, as they are preprocessed."""
+    names = [name for name in header if name != label]
+    found = survey(path, header, names, None, dialect)
+    columns = []
+    for name, present, *_, levels, _ in found.columns:
+        if levels is not None and len(levels) > MOST_LEVELS:
+            raise ValueError(
+                f"column {name!r} of {path} holds text with more than {MOST_LEVELS} different "
+                f"values, such as {levels[0]!r}: correct it, leave it out of `columns`, or name it "
+                f"there as Column({name!r}, 'hashed', buckets=64)."
+            )
+        kind = "quantile" if levels is None else "category"
+        columns.append(Column(name, kind, present < found.rows, levels or ()))
+    return tuple(columns)

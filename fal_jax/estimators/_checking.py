@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fal_jax.estimators import problems
 from fal_jax.estimators._encoding import is_frame
 from fal_jax.estimators._fitting import Options
 
@@ -45,7 +46,7 @@ def batch_size(classifier: Any, num_rows: int) -> int:
     """Rows a step: small for small tables, so that they make enough steps."""
     if classifier.batch_size != "auto":
         return int(classifier.batch_size)
-    return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
+    return problems.batch_size(num_rows)
 
 
 def seed_of(random_state: Any) -> int:

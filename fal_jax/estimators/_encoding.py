@@ -2,7 +2,7 @@
 
 import numbers
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ Levels = tuple[Any, ...] | None
 """The values of a category; None for numbers."""
 
 _MOST_LEVELS = 256
-_KINDS: Mapping[Scaling, Kind] = {"standard": "number", "log": "log", "quantile": "quantile"}
+KINDS: Mapping[Scaling, Kind] = {"standard": "number", "log": "log", "quantile": "quantile"}
 
 
 class Encoding(NamedTuple):
@@ -77,12 +77,12 @@ def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
       ValueError: an unknown scaling, names that are there twice, a column that mixes numbers and
         text, has no value at all, or one that is infinite.
     """
-    if scaling not in _KINDS:
-        raise ValueError(f"scaling must be one of {list(_KINDS)}, got {scaling!r}.")
+    if scaling not in KINDS:
+        raise ValueError(f"scaling must be one of {list(KINDS)}, got {scaling!r}.")
     columns, levels, values = [], [], []
     for name, column, is_category in _columns(table):
         of_column = _levels(name, column, is_category)
-        kind = _KINDS[scaling] if of_column is None else "category"
+        kind = KINDS[scaling] if of_column is None else "category"
         texts = tuple(str(level) for level in of_column or ())
         columns.append(Column(name, kind, missing=True, levels=texts))
         levels.append(of_column)
@@ -94,12 +94,28 @@ def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
     kept = np.ones(sum(widths), bool)
     kept[np.cumsum(widths) - 1] = has_missing
     encoding = Encoding(tuple(levels), preprocessing, np.flatnonzero(kept))
-    return encoding, _kept(raw, encoding)
+    return encoding, encode_codes(raw, encoding)
+
+
+def loaded_encoding(features: np.ndarray, columns: Sequence[Column]) -> Encoding:
+    """As `fit_encoding` for rows of a loaded `data.Table`, whose columns say how they are scaled.
+
+    Rows to predict may lack any value; there is an indicator where the columns say that training
+    rows do, whichever rows these are: folds of a table have encodings of one width.
+    """
+    tolerant = [column._replace(missing=True) for column in columns]
+    levels = tuple(column.levels or None for column in columns)
+    outputs = [
+        is_kept
+        for column, own in zip(columns, tolerant, strict=True)
+        for is_kept in [True] * (len(own.outputs) - 1) + [column.missing]
+    ]
+    return Encoding(levels, data.fit_preprocessing(features, tolerant), np.flatnonzero(outputs))
 
 
 def encode(table: Any, encoding: Encoding) -> np.ndarray:
     """Encodes rows as the training rows were, float32 `[rows, dim]`."""
-    return _kept(codes(table, encoding), encoding)
+    return encode_codes(codes(table, encoding), encoding)
 
 
 def codes(table: Any, encoding: Encoding) -> np.ndarray:
@@ -113,7 +129,8 @@ def codes(table: Any, encoding: Encoding) -> np.ndarray:
     )
 
 
-def _kept(raw: np.ndarray, encoding: Encoding) -> np.ndarray:
+def encode_codes(raw: np.ndarray, encoding: Encoding) -> np.ndarray:
+    """Encodes numbers and codes `[rows, columns]`, float32 `[rows, dim]`."""
     rows = data.preprocess(raw, encoding.preprocessing)
     kept = np.zeros((len(rows), encoding.dim), np.float32)
     kept[:, : encoding.kept.size] = rows[:, encoding.kept]

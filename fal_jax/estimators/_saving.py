@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
 
+from fal_jax import _records
 from fal_jax.data import Column, Preprocessing, Scaler
 from fal_jax.estimators._encoding import Encoding
 from fal_jax.estimators._fitting import Ensemble, Network
@@ -19,8 +20,8 @@ _FORMAT = "fal_jax classifier 1"
 _PLATFORMS = ("cpu", "cuda", "tpu")
 
 
-def save(classifier: Any, path: str | os.PathLike[str]) -> None:
-    """Writes a fitted classifier whole or not at all."""
+def save(classifier: Any, path: str | os.PathLike[str], **notes: Any) -> None:
+    """Writes a fitted classifier whole or not at all, with JSON-ready notes."""
     from safetensors.numpy import save as serialised
 
     encoding, ensemble = classifier.encoding_, classifier.ensemble_
@@ -45,15 +46,32 @@ def save(classifier: Any, path: str | os.PathLike[str]) -> None:
         "columns": [list(column) for column in fitted.columns],
         "levels": encoding.levels,
         "has_names": hasattr(classifier, "feature_names_in_"),
+        "notes": notes,
     }
     tensors = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     header = {"fal_jax": json.dumps(content, default=_plain)}
-    _write(pathlib.Path(path), serialised(tensors, metadata=header))
+    _records.write(pathlib.Path(path), serialised(tensors, metadata=header))
 
 
 def load(kind: type, path: str | os.PathLike[str]) -> Any:
     """Reads what `save` wrote."""
-    path = pathlib.Path(path)
+    tensors, content = _read(pathlib.Path(path))
+    if content["class"] != kind.__name__:
+        raise ValueError(f"{path} holds a {content['class']}: load it with that class.")
+    return _classifier(kind, tensors, content)
+
+
+def load_any(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+    """Reads what `save` wrote of any classifier, and the notes with it."""
+    from fal_jax import estimators
+
+    tensors, content = _read(pathlib.Path(path))
+    kind = getattr(estimators, content["class"])
+    return _classifier(kind, tensors, content), content.get("notes", {})
+
+
+def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The tensors and the content of a file."""
     raw = path.read_bytes()
     try:
         tensors, content = _parsed(raw)
@@ -63,8 +81,10 @@ def load(kind: type, path: str | os.PathLike[str]) -> Any:
         raise ValueError(
             f"{path} is no saved classifier, is damaged or was cut short ({error}): save it again."
         ) from error
-    if content["class"] != kind.__name__:
-        raise ValueError(f"{path} holds a {content['class']}: load it with that class.")
+    return tensors, content
+
+
+def _classifier(kind: type, tensors: dict[str, np.ndarray], content: dict[str, Any]) -> Any:
     options = content["options"]
     pairs = options.get("class_weight")
     options["class_weight"] = dict(map(tuple, pairs)) if isinstance(pairs, list) else pairs
@@ -133,16 +153,6 @@ def _tree(leaves: dict[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name, then renamed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def export(
     network: Network,
     ensemble: Ensemble,
@@ -178,7 +188,7 @@ def export_onnx(
 def _written(path: str | os.PathLike[str] | None, content: bytes) -> bytes:
     """The content, which a path gets too."""
     if path is not None:
-        _write(pathlib.Path(path), content)
+        _records.write(pathlib.Path(path), content)
     return content
 
 

@@ -67,7 +67,7 @@ def test_a_number_can_be_the_positive_label(tmp_path):
 
 def test_the_second_time_nothing_is_parsed(file, monkeypatch):
     first = data.load_csv(file, label="late", positive="yes")
-    monkeypatch.setattr(_user_table, "read_frames", None)
+    monkeypatch.setattr(_user_table, "survey", None)
     monkeypatch.setattr(_user_table, "parse", None)
     second = data.load_csv(file, label="late", positive="yes")
     assert second.columns == first.columns

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from experiments import tasks
-from experiments.problems import Problems, batch_size
 from fal_jax import data, training
+from fal_jax.estimators.problems import Problems, batch_size
 from tests.experiments.made_table import make_table
 
 TABLE = make_table()

@@ -9,9 +9,10 @@ import pytest
 from sklearn import metrics
 
 from experiments import runs, scoring, tasks
-from experiments.problems import Problems
 from fal_jax import training
 from fal_jax.estimators import METHODS, Baseline, Range, draw_settings, paper_grid
+from fal_jax.estimators._fitting import Network
+from fal_jax.estimators.problems import Problems
 from tests.experiments.made_table import make_table
 
 PROTOCOL = runs.Protocol(epochs=2, trials=3, hidden=(4, 3))
@@ -42,7 +43,7 @@ def made(qualities, task=TASKS[0]):
 def test_a_method_is_trained_as_one_sweep_of_its_settings():
     shares, settings = [], runs.drawn(METHODS["CE"], 2, PROTOCOL)
     found = runs.train_method(METHODS["CE"], TABLE, TASKS, PROTOCOL, on_step=shares.append)
-    build = runs.builder(METHODS["CE"], 6, PROTOCOL.hidden)
+    build = Network(METHODS["CE"], 6, 2, PROTOCOL.hidden).build()
     problems = list(Problems(TABLE, TASKS))
     assert problems[0].inputs.shape[1] == 6
     sweep = training.sweep(build, settings, problems, num_epochs=2, batch_size=64)
@@ -97,9 +98,9 @@ def test_a_run_too_short_for_its_anchor_updates_is_warned_of():
 
 
 def test_one_build_for_the_same_arguments():
-    arguments = METHODS["FAL"], 6, (4, 3)
-    assert runs.builder(*arguments) is runs.builder(*arguments)
-    assert runs.builder(*arguments) is not runs.builder(METHODS["FAML"], 6, (4, 3))
+    arguments = METHODS["FAL"], 6, 2, (4, 3)
+    assert Network(*arguments).build() is Network(*arguments).build()
+    assert Network(*arguments).build() is not Network(METHODS["FAML"], 6, 2, (4, 3)).build()
 
 
 def test_test_rows_change_nothing_but_what_is_scored_at_the_end():

@@ -1,0 +1,194 @@
+"""A user's table for the command line: checked, with a way out of whatever is wrong with it."""
+
+import codecs
+import math
+import pathlib
+from collections.abc import Callable, Collection
+from typing import NamedTuple
+
+import numpy as np
+
+from fal_jax import data
+from fal_jax.data import Column, Found, Survey, Table
+from fal_jax.estimators._encoding import KINDS, Scaling
+
+Say = Callable[[str], None]
+_NAMED = 5  # columns that a message names
+_LARGEST = float(np.finfo(np.float32).max)
+_FEW = 10  # rows with a value, which folds may have none of
+
+
+class Reading(NamedTuple):
+    """How a file is read.
+
+    Attributes:
+      delimiter: what stands between two values, None by the file's name.
+      encoding: of text.
+    """
+
+    delimiter: str | None = None
+    encoding: str = "utf-8-sig"
+
+    def checked(self) -> "Reading":
+        """The same, if a file can be read so."""
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise ValueError(f"--delimiter must be one character, got {self.delimiter!r}.")
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            raise ValueError(
+                f"--encoding must be one that Python knows, such as latin-1, got {self.encoding!r}."
+            ) from None
+        return self
+
+
+def load(
+    path: pathlib.Path,
+    label: str,
+    *,
+    least: int,
+    positive: str | None = None,
+    drop: Collection[str] = (),
+    scaling: Scaling = "quantile",
+    reading: Reading = Reading(),  # noqa: B008  # a tuple
+    say: Say = lambda _: None,
+) -> Table:
+    """Loads a table to train on.
+
+    Args:
+      path: of the file.
+      label: the column that holds it.
+      least: rows that every class must have.
+      positive: of two classes, the one to find; None is the rarer one.
+      drop: columns to leave out.
+      scaling: of numbers.
+      reading: of a text file.
+      say: takes warnings.
+
+    Returns:
+      The table; of two classes the second is the positive one.
+    """
+    options = reading.checked()._asdict()
+    found = data.survey_csv(path, label=label, **options)
+    classes = _classes(found, label, least, positive)
+    columns = _columns(found, drop, scaling, say)
+    if len(columns) > found.rows:
+        say(
+            f"{len(columns):,} columns are more than the {found.rows:,} rows: what is learned from "
+            "them may be chance; leave columns out with --drop, or add rows."
+        )
+    return data.load_csv(path, label=label, classes=classes, columns=columns, **options)
+
+
+def _classes(found: Survey, label: str, least: int, positive: str | None) -> tuple[str, ...]:
+    """The classes in order, of two the positive one last."""
+    counts = found.classes
+    if found.unlabelled is not None:
+        raise ValueError(
+            f"label {label!r} has no value at row {found.unlabelled}: fill it in, or leave such "
+            "rows out."
+        )
+    if len(counts) > data.MOST_LEVELS:
+        raise ValueError(
+            f"label {label!r} has more than {data.MOST_LEVELS} different values: it is no column "
+            "of classes; name another with --label, or make classes of its values."
+        )
+    if len(counts) == 1:
+        raise ValueError(
+            f"label {label!r} is {next(iter(counts))!r} in all {found.rows:,} rows: take rows of "
+            "two classes at least, or name another column with --label."
+        )
+    rare = [f"{name} ({count})" for name, count in counts.items() if count < least]
+    if rare:
+        raise ValueError(
+            f"label {label!r} must have at least {least} rows of every class, got fewer of "
+            f"{some(rare)}: add "
+            "rows, leave these out, join the class with another, or set fewer --folds."
+        )
+    if positive is not None and (len(counts) > 2 or positive not in counts):
+        raise ValueError(
+            f"--positive must be one of two classes; label {label!r} has {some(counts)}, got "
+            f"{positive!r}."
+        )
+    if len(counts) > 2:
+        return tuple(counts)
+    positive = positive or min(reversed(counts), key=lambda name: counts[name])
+    return tuple(sorted(counts, key=lambda name: name == positive))
+
+
+def _columns(
+    found: Survey, drop: Collection[str], scaling: Scaling, say: Say
+) -> tuple[Column, ...]:
+    """The columns to learn from; says which are left out."""
+    unknown = sorted(set(drop) - {column.name for column in found.columns})
+    if unknown:
+        raise ValueError(f"--drop names columns that the table does not have: {some(unknown)}.")
+    columns = [column for column in found.columns if column.name not in drop]
+    for column in columns:
+        _check(column)
+    reasons = [_unfit(column, found.rows) for column in columns]
+    for reason in dict.fromkeys(filter(None, reasons)):
+        names = [c.name for c, own in zip(columns, reasons, strict=True) if own == reason]
+        say(f"left out, as {reason}: {some(names)}.")
+    kept = [column for column, reason in zip(columns, reasons, strict=True) if reason is None]
+    if not kept:
+        raise ValueError("no column is left to learn from: add columns with different values.")
+    for column in kept:
+        if column.odd is not None:
+            row, value = column.odd
+            say(
+                f"column {column.name!r} holds numbers and text, the first {value!r} at row {row}: "
+                "taken as a category."
+            )
+    return tuple(_column(column, found.rows, scaling) for column in kept)
+
+
+def _check(column: Found) -> None:
+    """Refuses a column that is neither numbers nor a category."""
+    bounds = (column.low, column.high) if column.low <= column.high else ()
+    advice = f"or leave the column out with --drop {column.name!r}."
+    for bound in bounds:
+        if math.isinf(bound):
+            raise ValueError(
+                f"column {column.name!r} holds the infinite value {bound}: put an empty cell or a "
+                f"number in its place, {advice}"
+            )
+        if abs(bound) > _LARGEST:
+            raise ValueError(
+                f"column {column.name!r} holds {bound:g}, too large for float32: divide it, "
+                f"{advice}"
+            )
+    if column.odd is not None and column.has_too_many_levels:
+        row, value = column.odd
+        raise ValueError(
+            f"column {column.name!r} mixes numbers and text, the first {value!r} at row {row}: "
+            f"correct it, {advice}"
+        )
+
+
+def _unfit(column: Found, rows: int) -> str | None:
+    """Why a column is left out, or None."""
+    if not column.present:
+        return "they have no value in any row"
+    if column.present < min(_FEW, rows // 2):
+        return f"they have a value in fewer than {_FEW} rows"
+    if column.has_too_many_levels:
+        return (
+            f"they hold text of more than {data.MOST_LEVELS} different values (join rare values "
+            "to keep them)"
+        )
+    if column.is_constant and column.present == rows:
+        return "they have the same value in all rows"
+    return None
+
+
+def _column(column: Found, rows: int, scaling: Scaling) -> Column:
+    kind = KINDS[scaling] if column.levels is None else "category"
+    return Column(column.name, kind, column.present < rows, column.levels or ())
+
+
+def some(names: Collection[str]) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(repr(name) for name in list(names)[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more:,} more" if more > 0 else shown
