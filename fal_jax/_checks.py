@@ -87,12 +87,7 @@ def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Ar
 
 
 def labels_or_shares(
-    value: ArrayLike,
-    shape: tuple[int, ...],
-    *,
-    of: str,
-    dtype: jnp.dtype,
-    any_value: bool = False,
+    value: ArrayLike, shape: tuple[int, ...], *, of: str, dtype: jnp.dtype, any_value: bool = False
 ) -> jax.Array:
     """Returns integer labels of the batch shape, or soft labels of all of `shape` as `dtype`.
 
@@ -223,9 +218,7 @@ def class_vector(
     """Returns one number a class, `[classes]`; or a scalar, where `scalar` allows one."""
     array = jnp.asarray(value, dtype)
     if array.shape != (num_classes,) and not (scalar and array.ndim == 0):
-        allowed = (
-            f"a scalar or of shape ({num_classes},)" if scalar else f"of shape ({num_classes},)"
-        )
+        allowed = f"{'a scalar or ' if scalar else ''}of shape ({num_classes},)"
         raise ValueError(f"{name} must be {allowed}, one number a class, got shape {array.shape}.")
     _check_range(name, value, minimum, maximum)
     return array

@@ -11,17 +11,17 @@
 """
 
 from fal_jax.generation._adversaries import Adversaries as Adversaries
-from fal_jax.generation._adversaries import Coding as Coding
-from fal_jax.generation._adversaries import CodingState as CodingState
 from fal_jax.generation._adversaries import GanLosses as GanLosses
 from fal_jax.generation._adversaries import GanState as GanState
 from fal_jax.generation._adversaries import adversaries as adversaries
-from fal_jax.generation._adversaries import coding as coding
 from fal_jax.generation._adversaries import discriminator as discriminator
-from fal_jax.generation._adversaries import encode as encode
 from fal_jax.generation._bagan import Bagan as Bagan
 from fal_jax.generation._bagan import fit_bagan as fit_bagan
 from fal_jax.generation._bagan import generate as generate
+from fal_jax.generation._coding import Coding as Coding
+from fal_jax.generation._coding import CodingState as CodingState
+from fal_jax.generation._coding import coding as coding
+from fal_jax.generation._coding import encode as encode
 from fal_jax.generation._gaussians import Gaussians as Gaussians
 from fal_jax.generation._gaussians import class_gaussians as class_gaussians
 from fal_jax.generation._gaussians import draw_codes as draw_codes

@@ -13,15 +13,8 @@ from jax.typing import ArrayLike
 
 from fal_jax import _checks, data
 from fal_jax.data import ClassRows
-from fal_jax.generation._adversaries import (
-    CodingState,
-    GanLosses,
-    GanState,
-    adversaries,
-    coding,
-    encode,
-    outputs,
-)
+from fal_jax.generation._adversaries import GanLosses, GanState, adversaries
+from fal_jax.generation._coding import CodingState, coding, encode, outputs
 from fal_jax.generation._gaussians import Gaussians, class_gaussians, draw_codes
 from fal_jax.models import Autoencoder, Params
 
