@@ -1,13 +1,14 @@
 """Files that are written whole or not at all, and where a record says it was made."""
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO
 
 _PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "numpy", "pandas", "scipy"),
@@ -40,11 +41,19 @@ def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
 
 
 def write(path: pathlib.Path, content: bytes) -> None:
-    """Writes a file whole or not at all: to a temporary name, then renamed."""
+    """Writes a file whole or not at all."""
+    with whole(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def whole(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """A file to write, whole or not at all: under a temporary name, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            yield file
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -73,15 +73,9 @@ class Budget:
 
 @dataclasses.dataclass(frozen=True)
 class Protocol(Budget):
-    """What all methods of a comparison share.
+    """What all methods of a comparison share: a budget, and the folds.
 
     Attributes:
-      trials: settings drawn for each method and fold.
-      members: best trials that are calibrated and averaged.
-      epochs: passes over the training rows.
-      hidden: widths of the network's layers.
-      validation_fraction: of the training rows, by which settings and thresholds are chosen.
-      seed: of all that is random.
       folds: of the cross-validation.
     """
 

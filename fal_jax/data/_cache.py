@@ -11,13 +11,13 @@ import os
 import pathlib
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from fal_jax.data._columns import Column
+from fal_jax.data._hashing import crc32
 from fal_jax.data._parsing import Chunk, copy_groups
 
 # Raise it when what is stored, or how a file is parsed, changes.
@@ -49,7 +49,7 @@ def read_entry(folder: pathlib.Path) -> Entry | None:
     try:
         entry = json.loads((folder / "entry.json").read_text())
         for name, checksum in entry["checksums"].items():
-            if _checksum(folder / name) != checksum:
+            if crc32(folder / name) != checksum:
                 return None
         columns = tuple(Column(**c | {"levels": tuple(c["levels"])}) for c in entry["columns"])
         classes = tuple(entry["classes"])
@@ -84,7 +84,7 @@ def write_entry(
         made = pathlib.Path(parent) / "entry"
         made.mkdir()
         _write_arrays(made, chunks, len(columns))
-        checksums = {file.name: _checksum(file) for file in sorted(made.glob("*.npy"))}
+        checksums = {file.name: crc32(file) for file in sorted(made.glob("*.npy"))}
         described = [column._asdict() for column in columns]
         entry = {"columns": described, "classes": classes, "checksums": checksums}
         (made / "entry.json").write_text(json.dumps(entry))
@@ -121,12 +121,3 @@ def _write_header(stream: BinaryIO, rows: int, dim: int) -> None:
     """The header of an .npy file of `[rows, dim]` float32."""
     header = {"descr": "<f4", "fortran_order": False, "shape": (rows, dim)}
     np.lib.format.write_array_header_1_0(stream, header)
-
-
-def _checksum(file: pathlib.Path) -> int:
-    """CRC-32 of a file, read by the megabyte."""
-    checksum = 0
-    with file.open("rb") as stream:
-        while block := stream.read(2**20):
-            checksum = zlib.crc32(block, checksum)
-    return checksum

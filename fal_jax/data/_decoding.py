@@ -36,7 +36,8 @@ def decode_shards(
     """Decodes files once, so that `decoded_rows` can map them: 4 bytes a number.
 
     What is decoded already is left, so that a call that was ended goes on where it was. A file that
-    has changed since, and other preprocessing, are decoded anew. Memory stays at some 300 MiB.
+    has changed since, and other preprocessing, are decoded anew. Memory does not
+    grow with the number of rows.
 
     Args:
       shards: of `open_shards`.

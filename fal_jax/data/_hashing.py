@@ -1,4 +1,7 @@
-"""Random numbers that follow from whole ones."""
+"""Random numbers that follow from whole ones, and checksums of files."""
+
+import pathlib
+import zlib
 
 import numpy as np
 
@@ -9,3 +12,12 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     bits = (bits ^ bits >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ bits >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
     return (bits ^ bits >> np.uint64(31)) >> np.uint64(1)
+
+
+def crc32(file: pathlib.Path) -> int:
+    """The checksum of a file, read by the megabyte."""
+    checksum = 0
+    with file.open("rb") as stream:
+        while block := stream.read(2**20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum

@@ -2,8 +2,9 @@
 
 import json
 import pathlib
-import zlib
 from typing import NamedTuple
+
+from fal_jax import _records
 
 FORMAT = 1  # raise it when what the same arguments draw changes
 _MANIFEST = "manifest.json"
@@ -98,15 +99,4 @@ def write_manifest(folder: pathlib.Path, made: Simulation) -> None:
         "positives": made.positives,
         "shards": [shard._asdict() for shard in made.shards],
     }
-    unfinished = folder / f"{_MANIFEST}.unfinished"
-    unfinished.write_text(json.dumps(told, indent=1))
-    unfinished.replace(folder / _MANIFEST)
-
-
-def crc32(file: pathlib.Path) -> int:
-    """The checksum of a file, read by the megabyte."""
-    checksum = 0
-    with file.open("rb") as stream:
-        while block := stream.read(2**20):
-            checksum = zlib.crc32(block, checksum)
-    return checksum
+    _records.write(folder / _MANIFEST, json.dumps(told, indent=1).encode())

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fal_jax.data import _transactions as transactions
-from fal_jax.data._manifest import Shard, Simulation, crc32, earlier, read_manifest, write_manifest
+from fal_jax.data._hashing import crc32
+from fal_jax.data._manifest import Shard, Simulation, earlier, read_manifest, write_manifest
 from fal_jax.data._tables import Table
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def simulate_transactions(
     where the posterior over the patterns z is `P(z | account, day) prod_j p(x_j | parents, z)`,
     normalised. All figures are invented; say "simulated" wherever results are shown.
 
-    Memory stays at some 200 MiB whatever the size. A call that was ended goes on where it was.
+    Memory does not grow with the number of rows. A call that was ended goes on where it was.
 
     Args:
       folder: for `shard-00000.parquet` and so on and `manifest.json`; made if need be.

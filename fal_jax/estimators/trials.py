@@ -1,6 +1,5 @@
 """All trials of a method on the tasks of an experiment: trained, and their rows scored."""
 
-import io
 import os
 import pathlib
 import zipfile
@@ -129,9 +128,8 @@ def train_baseline(
         validation, test = (np.stack(part) for part in zip(*scores, strict=True))
         done.append(Trained(validation, test, here))
         if path is not None:
-            content = io.BytesIO()
-            np.savez(content, validation=validation, test=test)
-            _records.write(path, content.getvalue())
+            with _records.whole(path) as file:
+                np.savez(file, validation=validation, test=test)
     return done
 
 

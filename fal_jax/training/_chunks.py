@@ -1,7 +1,6 @@
 """One chunk of a sweep: some problems by some trials, run through the same compiled programs."""
 
 import hashlib
-import os
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fal_jax import data
+from fal_jax import _records, data
 from fal_jax.models import Params
 from fal_jax.training._problems import Capacity, Problem
 from fal_jax.training._programs import Best, Carry, Programs, Rows
@@ -133,15 +132,9 @@ class Runner(NamedTuple):
 
 
 def _save(path: pathlib.Path, outcome: Outcome) -> None:
-    """Writes an outcome whole or not at all: to a temporary name, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, *jax.tree.leaves(outcome))
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Writes an outcome whole or not at all."""
+    with _records.whole(path) as file:
+        np.savez(file, *jax.tree.leaves(outcome))
 
 
 def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:

@@ -1,7 +1,5 @@
 """Tables in files: measured and decoded file by file as they would be at once, or refused."""
 
-import contextlib
-import resource
 import shutil
 
 import numpy as np
@@ -11,6 +9,7 @@ import pytest
 
 from fal_jax import data
 from fal_jax.data import _measuring
+from tests.disk import full_disk
 
 ROWS = 5000
 COLUMNS = (
@@ -157,17 +156,6 @@ def test_a_csv_file_is_decoded_as_the_parquet_file_is(folder, shards, fitted, tm
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)  # text rounds
     with pytest.raises(ValueError, match=r"2\.csv is no \.parquet file: decode it once"):
         data.parquet_rows(text, fitted)
-
-
-@contextlib.contextmanager
-def full_disk(limit):
-    """No file may grow beyond some bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_keeps_what_was_decoded_and_the_next_call_goes_on(shards, fitted, tmp_path):

@@ -1,6 +1,5 @@
 """Simulated transactions: the score that is stored is the probability that it says it is."""
 
-import contextlib
 import json
 import math
 import resource
@@ -15,6 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fal_jax import data
 from fal_jax.data import _typologies
+from tests.disk import full_disk
 
 ROWS, RATIO = 200_000, 19
 
@@ -165,17 +165,6 @@ def test_rows_are_in_order_of_the_day_and_the_score_is_no_feature(loaded, folder
     assert told["simulated"] is True
     assert told["positives"] == loaded.table.labels.sum()
     assert [shard["rows"] for shard in told["shards"]] == [70_000, 70_000, 60_000]
-
-
-@contextlib.contextmanager
-def full_disk(limit):
-    """No file may grow beyond some bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 SMALL = {"rows": 2500, "ratio": 9, "seed": 1, "chunk_rows": 1000}

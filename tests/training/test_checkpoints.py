@@ -1,7 +1,5 @@
 """Checkpoints: whole or not at all, and the latest readable whatever fails."""
 
-import contextlib
-import resource
 import shutil
 
 import jax
@@ -11,6 +9,7 @@ import optax
 import pytest
 
 from fal_jax import anchors, models, training
+from tests.disk import full_disk
 
 REPORT = [{"epoch": 1, "loss": 0.1234567890123, "confusion": [[1, 2], [3, 4]]}]
 
@@ -23,17 +22,6 @@ def state():
         model, lambda outputs, *_: outputs.logits.sum(), optax.adam(0.1), anchors.faml(2, 8)
     )
     return trainer.init(jax.random.key(0))
-
-
-@contextlib.contextmanager
-def full_disk(limit=100):
-    """No file may grow beyond some bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def assert_equal(found, expected):
