@@ -28,7 +28,7 @@ from fal_jax.losses._scores import (
     two_class_scores,
 )
 from fal_jax.losses._shards import total_classes
-from fal_jax.losses._streaming import centred, expands, log_sum_of_others
+from fal_jax.losses._streaming import centred, distance_of_score, expands, log_sum_of_others
 
 
 def class_mean_distance(
@@ -224,10 +224,15 @@ def _scores(
             return two_class_scores(features, labels, anchors)
         distances = squared_distances(features, anchors)
         return true_class_log_odds(-distances, labels), true(distances, labels)
-    own = jnp.sum((features - of_class(anchors, labels, class_axis_name)) ** 2, axis=-1)
     points, centre = centred(features, anchors, class_axis_name)
-    others = log_sum_of_others(_expanded, [points], anchors, centre, labels, class_axis_name)
-    return jnp.sum(points**2, axis=-1) - others - own, own
+    others, true_score = log_sum_of_others(
+        _expanded, [points], anchors, centre, labels, class_axis_name
+    )
+    shared = jnp.sum(points**2, axis=-1)
+    if true_score is not None:
+        return true_score - others, distance_of_score(shared, true_score)
+    own = jnp.sum((features - of_class(anchors, labels, class_axis_name)) ** 2, axis=-1)
+    return shared - others - own, own
 
 
 def _expanded(anchors: jax.Array, centre: jax.Array) -> jax.Array:

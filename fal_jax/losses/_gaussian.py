@@ -18,7 +18,7 @@ from fal_jax.losses._scores import (
 )
 from fal_jax.losses._shards import total_classes
 from fal_jax.losses._stages import of_labels
-from fal_jax.losses._streaming import centred, expands, log_sum_of_others
+from fal_jax.losses._streaming import centred, distance_of_score, expands, log_sum_of_others
 
 
 def lgm_loss(
@@ -169,16 +169,22 @@ def _streamed(
     """Of many classes: log-sum-exp of the others' logits, own distance and bias, `[...]` each."""
     pick = functools.partial(of_class, labels=labels, class_axis_name=class_axis_name)
     means, log_variances, bias = classes
-    squares = (features - pick(means)) ** 2
     points, centre = centred(features, means, class_axis_name)
     if log_variances is None:
         columns, shared = [points], jnp.sum(points**2, axis=-1) / 2
     else:
-        columns, shared = [points, points**2], 0.0
-        squares = squares * jnp.exp(-pick(log_variances))
-    others = log_sum_of_others(_expanded, columns, classes, centre, labels, class_axis_name)
+        columns, shared = [points, points**2], jnp.zeros((), means.dtype)
+    others, true_score = log_sum_of_others(
+        _expanded, columns, classes, centre, labels, class_axis_name
+    )
+    if true_score is None:
+        squares = (features - pick(means)) ** 2
+        weighed = squares if log_variances is None else squares * jnp.exp(-pick(log_variances))
+        own = jnp.sum(weighed, axis=-1) / 2
+    else:
+        own = distance_of_score(shared + pick(bias), true_score)
     spoil = out_of_range_nan(labels, total_classes(len(means), class_axis_name), means.dtype)
-    return others - shared + spoil, jnp.sum(squares, axis=-1) / 2, pick(bias)
+    return others - shared + spoil, own, pick(bias)
 
 
 def _expanded(

@@ -2,9 +2,9 @@
 
 Scores that are a product, `heads [classes, width] . points [width, batch]`, are made tile by tile
 with an online log-sum-exp, and made again for the gradient; so few that they fit in a cache are
-made once and kept. Squared distances become such a product
-by expansion; features and anchors must be centred before it, or far from the origin it loses all
-its digits. Arrays are classes first: of all layouts the quickest to multiply and to reduce.
+made once and kept. Squared distances become such a product by expansion; features and anchors must
+be centred before it, or far from the origin it loses all its digits. Tiles are classes first, kept
+scores examples first: the quickest layouts to multiply and to reduce.
 """
 
 import functools
@@ -55,8 +55,10 @@ def log_sum_of_others(
     centre: jax.Array,
     labels: jax.Array,
     class_axis_name: Hashable | None,
-) -> jax.Array:
+) -> tuple[jax.Array, jax.Array | None]:
     """`log of the sum over k != y of exp(heads_k . point)`, `[...]`, with derivatives.
+
+    And, where all scores are kept, that of the true class, `heads_y . point`, `[...]`; else None.
 
     Args:
       heads: makes the factors of a tile of classes.
@@ -70,23 +72,31 @@ def log_sum_of_others(
     local = labels.reshape(-1) - class_offset(num_classes, class_axis_name)
     kept = _KEPT_WIDE if columns[0].shape[-1] >= _WIDE else _KEPT
     if class_axis_name is None and num_classes * labels.size <= kept:
-        return _log_sum_kept(heads, columns, classes, centre, local).reshape(labels.shape)
+        others, own = _log_sum_kept(heads, columns, classes, centre, local)
+        return others.reshape(labels.shape), own.reshape(labels.shape)
     ones = jnp.ones_like(columns[0][..., :1])
     points = jnp.concatenate([*columns, ones], axis=-1)
     points = points.reshape(-1, points.shape[-1]).T
     arguments = vary_alike((points, classes, centre, local))
-    return _log_sum(heads, class_axis_name, *arguments).reshape(labels.shape)
+    return _log_sum(heads, class_axis_name, *arguments).reshape(labels.shape), None
+
+
+def distance_of_score(shared: jax.Array, true_score: jax.Array) -> jax.Array:
+    """The own distance, `shared - true_score`; what rounds below 0 is 0, its slopes as they are."""
+    expanded = shared - true_score
+    return expanded + jax.lax.stop_gradient(jnp.maximum(-expanded, 0))
 
 
 def _log_sum_kept(heads, columns, classes, centre, labels):
     factors = heads(classes, centre)
-    scores, start = factors[:, -1:], 0  # what meets the 1 of each point
+    scores, start = factors[None, :, -1], 0  # what meets the 1 of each point
     for column in columns:
         rows = column.reshape(-1, column.shape[-1])
         own = factors[:, start : start + rows.shape[1]]
-        scores, start = scores + product("ce,ne->cn", own, rows), start + rows.shape[1]
-    is_other = jnp.arange(len(factors), dtype=labels.dtype)[:, None] != labels[None]
-    return jax.nn.logsumexp(scores, axis=0, where=is_other)
+        scores, start = scores + product("ne,ce->nc", rows, own), start + rows.shape[1]
+    is_true = jnp.arange(len(factors), dtype=labels.dtype)[None] == labels[:, None]
+    others = jax.nn.logsumexp(scores, axis=1, where=~is_true)
+    return others, jnp.sum(scores, axis=1, where=is_true)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
