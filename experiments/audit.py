@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from experiments import claims, paper, statistics, study, tables
+from experiments import claims, markdown, paper, statistics, study, tables
 from experiments.claims import Claim, Contest, Side
 from experiments.study import Record, Records
 from fal_jax import metrics
@@ -55,7 +55,7 @@ def section(records: Records) -> str:
         ]
     header = ["claim", "in the paper's own table"]
     header += [f"here: {title}" for title in study.BUDGETS.values()]
-    table = tables.markdown([*header, "verdict"], rows, rule="---")
+    table = markdown.table([*header, "verdict"], rows, rule="---")
     in_full = "<details><summary>In full</summary>\n\n" + "\n".join(details) + "\n\n</details>"
     return f"{_NOTE}\n\n{table}\n\n{in_full}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import command, drawing, paper, records, tables
+from experiments import command, drawing, markdown, paper, records, tables
 from experiments.extreme_runs import METHODS_OF_TABLE_5, SCORES
 from fal_jax import metrics
 
@@ -86,7 +86,7 @@ def table(record: Record, ratio: str) -> str:
                 figure,
             ]
         )
-    return tables.markdown(["method", *SCORES.values(), "seconds", "GiB", "paper's AUC"], rows)
+    return markdown.table(["method", *SCORES.values(), "seconds", "GiB", "paper's AUC"], rows)
 
 
 def claim(record: Record, method: str = "FAL") -> str:
@@ -103,7 +103,7 @@ def claim(record: Record, method: str = "FAL") -> str:
         if name != method
     ]
     header = [f"1:{int(ratio):,}, {SCORES[score]}" for ratio in ratios for score in shown]
-    return tables.markdown([f"{method} less", *header], rows) if rows else "Not run."
+    return markdown.table([f"{method} less", *header], rows) if rows else "Not run."
 
 
 def draw(record: Record, path: pathlib.Path) -> None:

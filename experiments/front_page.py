@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from experiments import statistics, study, tables
+from experiments import markdown, statistics, study, tables
 from experiments.study import Group, Record
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def table(records: Group, names: list[str]) -> str:
         [name, *(_cell(record, name, metric) for record in records.values() for metric in _METRICS)]
         for name in names
     ]
-    return tables.markdown(["method", *header], rows)
+    return markdown.table(["method", *header], rows)
 
 
 def _cell(record: Record, name: str, metric: str) -> str:

@@ -1,6 +1,6 @@
 """The preset against what a user would take instead, on whole data sets, as Markdown."""
 
-from experiments import statistics, study, tables
+from experiments import markdown, statistics, study, tables
 from experiments.runs import AVERAGE
 from experiments.study import Group, Record
 
@@ -32,7 +32,7 @@ def section(records: Group) -> str:
             "such means themselves tell what of it is the loss and what the averaging. Its loss "
             "was chosen on training rows of other seeds of the same data sets, among which are "
             "test rows of these: the stars flatter it by as much.",
-            tables.markdown([f"{PRESET} -", *study.METRICS.values()], rows),
+            markdown.table([f"{PRESET} -", *study.METRICS.values()], rows),
             "\n".join(f"- Against {other}: {_verdict(whole, other)}" for other in ("CE", "CE x8")),
         ]
     )

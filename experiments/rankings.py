@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import statistics, study, tables
+from experiments import markdown, statistics, study, tables
 from experiments.study import Group, Record
 from fal_jax import metrics
 
@@ -50,7 +50,7 @@ def differences(records: Group) -> str:
                     for comparison, p_value in cells
                 ]
                 rows.append([f"{subject} - {other}, {study.label(record)}", *marked])
-    return tables.markdown(["methods", *study.METRICS.values()], rows)
+    return markdown.table(["methods", *study.METRICS.values()], rows)
 
 
 def _subjects(records: Group) -> list[str]:
@@ -94,7 +94,7 @@ def _counts(records: Group, subjects: Sequence[str]) -> str:
                 )
             if other != subject:
                 rows.append([f"{subject} against {other}", *cells])
-    return tables.markdown(["methods", *study.METRICS.values()], rows)
+    return markdown.table(["methods", *study.METRICS.values()], rows)
 
 
 def figure_name(protocol: str, budget: str) -> str:
@@ -158,4 +158,4 @@ def _rank_table(found: dict[str, tuple[list[str], metrics.Ranks]]) -> str:
     rows = [[name, *(f"{r.average[i]:.2f}" for r in ranks)] for i, name in enumerate(names)]
     rows.append(["critical difference", *(f"{r.critical_difference:.2f}" for r in ranks)])
     rows.append(["Friedman's p-value", *(f"{r.p_value:.3f}" for r in ranks)])
-    return tables.markdown(["method", *study.METRICS.values()], rows)
+    return markdown.table(["method", *study.METRICS.values()], rows)

@@ -13,6 +13,7 @@ from experiments import (
     command,
     drawing,
     front_page,
+    markdown,
     paper,
     preset,
     rankings,
@@ -116,7 +117,7 @@ def runs(found: Records) -> str:
             ]
         )
     header = ["record", "data set", "options", "seconds", "cores", "commit", "date"]
-    return tables.markdown(header, rows, rule="---") if rows else "Not run."
+    return markdown.table(header, rows, rule="---") if rows else "Not run."
 
 
 def table_1(found: Records) -> str:
@@ -141,7 +142,7 @@ def table_1(found: Records) -> str:
         rows += [[*row, *theirs] for row in sorted(ours)]
     header = ["data set", "rows", "positives", "ratio", "features after preprocessing"]
     header += [f"paper: {name}" for name in ("rows", "ratio", "attributes")]
-    return tables.markdown(header, rows) + "\n\n" + "<br>\n".join(doubts)
+    return markdown.table(header, rows) + "\n\n" + "<br>\n".join(doubts)
 
 
 def _ratio(record: Record) -> str:
@@ -190,7 +191,7 @@ def _methods(record: Record) -> str:
         ]
         for name in names
     ]
-    return tables.markdown(["method", *map(_title, [*headline, *other])], rows)
+    return markdown.table(["method", *map(_title, [*headline, *other])], rows)
 
 
 def _title(column: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import paper, records
+from experiments import benchmark_tables, markdown, paper, records
 from fal_jax import metrics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -42,12 +42,6 @@ def gap(found: metrics.Comparison) -> str:
     return f"{found.difference:+.3f} ± {found.error:.3f} ({found.ahead}/{found.size})"
 
 
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], *, rule: str = "---:") -> str:
-    """A Markdown table, its first column a name and the others figures, or by another rule."""
-    rules = ["---", *[rule] * (len(header) - 1)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (header, rules, *rows))
-
-
 def cell(record: dict, name: str, metric: str, *, column: str | None = None) -> str:
     """A method's metric, or its column of another name, and the paper's figure in parentheses."""
     text = mean_and_std(record["results"][name], column or metric)
@@ -58,7 +52,7 @@ def cell(record: dict, name: str, metric: str, *, column: str | None = None) -> 
 def holdout(record: dict) -> str:
     """Each method's metrics beside the paper's, and differences from CE."""
     results, reference = record["results"], record["results"].get("CE")
-    scores = markdown(
+    scores = markdown.table(
         ["method", *METRICS.values(), "F1, arg-max", "balanced accuracy, arg-max"],
         [
             [
@@ -72,7 +66,7 @@ def holdout(record: dict) -> str:
     )
     if reference is None:
         return scores
-    gaps = markdown(
+    gaps = markdown.table(
         ["method - CE", *METRICS.values(), "average precision"],
         [
             [name, *(difference(runs, reference, m) for m in (*METRICS, "average_precision"))]
@@ -99,34 +93,7 @@ def ablation(record: dict) -> str:
         for name, runs in answers.items()
     ]
     header = ["question: variant", "average precision", *METRICS.values()]
-    return markdown([*header, "average precision - CE's", "of the mean of 8 - CE's"], rows)
-
-
-def benchmark(record: dict) -> str:
-    """Median speeds, and the engine's in multiples of each rival's, by batch size."""
-    engine = "64 models, CE"
-    rows = []
-    for size in dict.fromkeys(found["batch_size"] for found in record["rounds"]):
-        rounds = [found["speeds"] for found in record["rounds"] if found["batch_size"] == size]
-        for name in rounds[0]:
-            speeds = [speeds[name]["samples_per_second"] for speeds in rounds]
-            ratios = [
-                speeds[engine]["samples_per_second"] / speeds[name]["samples_per_second"]
-                for speeds in rounds
-            ]
-            spread = f"{np.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-            rows.append([name, str(size), f"{np.median(speeds) / 1e6:.2f}", spread])
-    return markdown(["", "batch size", "M model-samples/s", f"{engine} / it"], rows)
-
-
-def timings(record: dict) -> str:
-    """Medians and ranges over the rounds, of each thing that a round measures."""
-    by, titles = _TIMED[record["experiment"]]
-    rows = []
-    for key in dict.fromkeys(found[by] for found in record["rounds"]):
-        rounds = [found for found in record["rounds"] if found[by] == key]
-        rows.append([str(key), *(_median_and_range([r[name] for r in rounds]) for name in titles)])
-    return markdown([by, *titles.values()], rows)
+    return markdown.table([*header, "average precision - CE's", "of the mean of 8 - CE's"], rows)
 
 
 def long_tailed(record: dict) -> str:
@@ -147,67 +114,7 @@ def long_tailed(record: dict) -> str:
         rows.append(
             [method, str(len(runs)), f"{np.mean(errors):.2f}{spread}", *beside, *accuracies]
         )
-    return markdown(["method", "seeds", "error %", *paper.TABLE_4, *bands], rows)
-
-
-def _median_and_range(values: Sequence[float]) -> str:
-    low, high = min(values), max(values)
-    if low == high:
-        return f"{low + 0:,}"  # without the sign of -0.0
-    return f"{np.median(values):.3g} ({low:.3g} to {high:.3g})"
-
-
-_TIMED = {
-    "benchmark_folds": (
-        "dataset",
-        {
-            "models": "models",
-            "training_rows": "training rows",
-            "seconds": "seconds",
-            "compile_seconds": "of them to compile",
-            "peak_memory_gib": "peak GiB",
-        },
-    ),
-    "benchmark_rows": (
-        "models",
-        {"rows": "rows", "epoch_seconds": "seconds an epoch", "peak_memory_gib": "peak GiB"},
-    ),
-    "benchmark_loading": (
-        "state",
-        {"rows": "rows", "seconds": "seconds", "added_memory_gib": "GiB added"},
-    ),
-    "benchmark_resnet": (
-        "network",
-        {"images_per_second": "images/s", "over_torch": "times PyTorch's speed"},
-    ),
-    "benchmark_imports": (
-        "module",
-        {"base_seconds": "seconds of jax, optax and chex", "added_seconds": "seconds added"},
-    ),
-    "benchmark_streaming": (
-        "stage",
-        {
-            "rows_per_second": "rows/s",
-            "of_memory": "of the steps' in memory",
-            "seconds": "seconds",
-            "peak_memory_gib": "peak GiB",
-        },
-    ),
-    "benchmark_distance_softmax": (
-        "contestant",
-        {"seconds": "seconds", "memory_gib": "GiB added"},
-    ),
-    "benchmark_metrics": (
-        "case",
-        {"scores": "scores", "seconds": "seconds", "rival_seconds": "scikit-learn's"}
-        | {"ratio": "times as fast"},
-    ),
-    "benchmark_resampling": (
-        "case",
-        {"seconds": "seconds", "rival_seconds": "imbalanced-learn's", "ratio": "times as fast"}
-        | {"memory_gib": "GiB added", "rival_memory_gib": "by imbalanced-learn"},
-    ),
-}
+    return markdown.table(["method", "seeds", "error %", *paper.TABLE_4, *bands], rows)
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
@@ -232,30 +139,18 @@ def page(folder: pathlib.Path = RESULTS) -> str:
 
 
 _RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"
-_ROUNDS = "Each round is in new processes: median (lowest to highest)."
 _NOTES = {
     "long_tailed_images": "Error in percent with the last weights, mean ± standard deviation over "
     "seeds; accuracies of classes with many, medium and few training images. Beside them what the "
     "paper and Cui et al. print, for ResNet-32 and 200 epochs.",
     "fraud": f"{_RUNS} (seeds above 0).",
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
-    "benchmark_sweep": "Medians of the rounds; ratios within a round, with their range.",
-    "benchmark_folds": f"FAML, compilation included. {_ROUNDS}",
-    "benchmark_loading": f"Generated rows with the columns of ccFraud.csv. {_ROUNDS}",
-    "benchmark_imports": f"What a package adds to `import jax, optax, chex`. {_ROUNDS}",
-    "benchmark_distance_softmax": f"Mean loss and gradients; the first run left out. {_ROUNDS}",
-    "benchmark_streaming": f"Simulated transactions of 30 columns. {_ROUNDS}",
-    "benchmark_metrics": "AUC, average precision, best F1 and best balanced accuracy against "
-    f"scikit-learn's AUC and average precision alone. {_ROUNDS}",
-    "benchmark_resampling": "CreditCard where the table is not generated; either side in a process "
-    f"of its own. {_ROUNDS}",
-    "benchmark_rows": f"Generated rows of 30 columns. {_ROUNDS}",
+    **benchmark_tables.NOTES,
 }
 _DRAWN = {
     "long_tailed_images": long_tailed,
     "ablation": ablation,
-    "benchmark_sweep": benchmark,
-    **dict.fromkeys(_TIMED, timings),
+    **benchmark_tables.DRAWN,
 }
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from experiments import command, tables
+from experiments import benchmark_tables, command
 from experiments.benchmarks import (
     distance_softmax,
     folds,
@@ -41,7 +41,7 @@ def test_folds(tmp_path):
         assert found["training_rows"] == pytest.approx(6435 * 0.5 * 0.8, abs=5)
         assert 0 < found["compile_seconds"] < found["seconds"]  # so each compiled anew
         assert found["peak_memory_gib"] > 0
-    header, _, row = tables.timings(record).splitlines()
+    header, _, row = benchmark_tables.timings(record).splitlines()
     assert header.count("|") == row.count("|")
     assert row.startswith(f"| SatImage | 6 | {first['training_rows']:,} |")
 
@@ -56,14 +56,14 @@ def test_rows(tmp_path):
         assert run["rows"] == 5000
         samples = 5000 * run["models"]
         assert run["epoch_seconds"] == round(samples / run["samples_per_second"], 2)
-    assert len(tables.timings(record).splitlines()) == 4
+    assert len(benchmark_tables.timings(record).splitlines()) == 4
 
 
 def test_loading(tmp_path):
     record = call(loading, "--rounds", 1, "--rows", 3000, "--out", tmp_path)
     assert [run["state"] for run in record["rounds"]] == ["parsed", "cached"]
     assert all(run["peak_memory_gib"] > 0.05 for run in record["rounds"])
-    assert len(tables.timings(record).splitlines()) == 4
+    assert len(benchmark_tables.timings(record).splitlines()) == 4
 
 
 def test_imports(tmp_path):
@@ -71,7 +71,7 @@ def test_imports(tmp_path):
     (found,) = record["rounds"]
     assert found["module"] == "fal_jax.losses"
     assert 0 < found["added_seconds"] < found["base_seconds"]
-    assert len(tables.timings(record).splitlines()) == 3
+    assert len(benchmark_tables.timings(record).splitlines()) == 3
 
 
 def test_streaming(tmp_path, monkeypatch):
@@ -90,7 +90,7 @@ def test_streaming(tmp_path, monkeypatch):
     ]
     assert all(found["rows_per_second"] > 0 for found in record["rounds"])
     assert record["rounds"][3]["of_memory"] == 1
-    assert len(tables.timings(record).splitlines()) == 8
+    assert len(benchmark_tables.timings(record).splitlines()) == 8
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -111,7 +111,7 @@ def test_distance_softmax(tmp_path, monkeypatch):
     del told["four products"]
     assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
     assert all(found["seconds"] > 0 for found in record["rounds"])
-    assert len(tables.timings(record).splitlines()) == 2 + len(record["rounds"])
+    assert len(benchmark_tables.timings(record).splitlines()) == 2 + len(record["rounds"])
     assert [claim["size"] for claim in record["claims"]] == ["200 classes, width 6"] * 3 + [
         "300 classes, width 6"
     ]
@@ -155,7 +155,7 @@ def test_resnet(tmp_path):
         ours["images_per_second"] / torch["images_per_second"], abs=0.006
     )
     assert small["devices"] == ours["devices"]
-    assert len(tables.timings(record).splitlines()) == 5
+    assert len(benchmark_tables.timings(record).splitlines()) == 5
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_metrics(tmp_path):
     for found in record["rounds"]:
         assert found["scores"] == 2000
         assert min(found["seconds"], found["rival_seconds"]) > 0
-    assert len(tables.timings(record).splitlines()) == 4
+    assert len(benchmark_tables.timings(record).splitlines()) == 4
 
 
 @pytest.mark.usefixtures("in_this_process")
@@ -184,7 +184,7 @@ def test_resampling(tmp_path, monkeypatch):
         assert found["table"] == "generated"
         assert found["seconds"] * found["ratio"] == pytest.approx(found["rival_seconds"], rel=0.2)
         assert 0 <= found["memory_gib"] < 2
-    assert len(tables.timings(record).splitlines()) == 4
+    assert len(benchmark_tables.timings(record).splitlines()) == 4
 
 
 def test_rows_that_differ_are_no_comparison():
@@ -198,7 +198,7 @@ def test_medians_are_told_with_their_range_where_rounds_differ():
         {"state": "parsed", "rows": 10_000, "seconds": float(n), "added_memory_gib": 0.5}
         for n in (4, 1, 2)
     ]
-    text = tables.timings({"experiment": "benchmark_loading", "rounds": rounds})
+    text = benchmark_tables.timings({"experiment": "benchmark_loading", "rounds": rounds})
     assert text.splitlines()[-1] == "| parsed | 10,000 | 2 (1 to 4) | 0.5 |"
 
 
@@ -212,6 +212,8 @@ def test_sweep(tmp_path, monkeypatch):
     assert set(only["speeds"]) == {"64 models, CE", "sklearn"}
     assert all(speed["samples_per_second"] > 0 for speed in only["speeds"].values())
     ours, rival = (found["samples_per_second"] for found in only["speeds"].values())
-    (line,) = [ln for ln in tables.benchmark(record).splitlines() if ln.startswith("| sklearn |")]
+    (line,) = [
+        ln for ln in benchmark_tables.sweep(record).splitlines() if ln.startswith("| sklearn |")
+    ]
     ratio = f"{ours / rival:.1f}"
     assert line == f"| sklearn | 100 | {rival / 1e6:.2f} | {ratio} ({ratio} to {ratio}) |"
