@@ -29,18 +29,25 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from experiments import command, records
-from experiments.benchmarks.distance_heads import CONTESTANTS
+from experiments.benchmarks.distance_heads import CONTESTANTS, OF_FEW_CLASSES
 
 _DENSE_SCORES = 2**30
+_FEW = 1000  # classes up to which forms run that would take minutes or far too much memory
+_OFFSET, _ACCURATE = 100.0, 1e-5
 _LEAST_SECONDS, _MOST_REPEATS = 3.0, 50
 _CLASSES = [10, 100, 1000, 100_000, 1_000_000]
 _OURS, _BOUND = "fal_jax", "four products"
 _GIB = 2**30
 _SPEED = "times as fast as the quickest dense form:"
+_SPEED_OF_ACCURATE = "times as fast as the quickest dense form that keeps its digits at an offset:"
 _MEMORY = "times the memory of the leanest dense form:"
 _PRODUCTS = "times the four products:"
 _GOALS = {
-    **{(classes, width): {_SPEED: 1.0} for classes in (10, 100, 1000) for width in (64, 512)},
+    **{
+        (classes, width): {_SPEED: 1.0, _SPEED_OF_ACCURATE: 1.0}
+        for classes in (10, 100, 1000)
+        for width in (64, 512)
+    },
     (100_000, 64): {_SPEED: 4.5, _MEMORY: 0.1, _PRODUCTS: 1.4},
     (100_000, 512): {_SPEED: 2.0, _MEMORY: 0.1, _PRODUCTS: 1.4},
 }
@@ -98,7 +105,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def contestants(examples: int, classes: int) -> list[str]:
     """Those that run at a size."""
-    return [_OURS, _BOUND] if is_large(examples, classes) else list(CONTESTANTS)
+    if is_large(examples, classes):
+        return [_OURS, _BOUND]
+    return [name for name in CONTESTANTS if classes <= _FEW or name not in OF_FEW_CLASSES]
 
 
 def is_large(examples: int, classes: int) -> bool:
@@ -113,7 +122,8 @@ def measure(name: str, examples: int, classes: int, width: int) -> dict[str, Any
         rng.standard_normal((n, width), np.float32) / np.float32(width**0.5)
         for n in (examples, classes)
     )
-    run = CONTESTANTS[name](features, rng.integers(0, classes, examples, np.int32), anchors)
+    labels = rng.integers(0, classes, examples, np.int32)
+    run = CONTESTANTS[name](features, labels, anchors)
     before = resident()
     loss, seconds = run(), []
     while not seconds or (sum(seconds) < _LEAST_SECONDS and len(seconds) < _MOST_REPEATS):
@@ -126,7 +136,23 @@ def measure(name: str, examples: int, classes: int, width: int) -> dict[str, Any
         "seconds": statistics.median(seconds),
         "memory_gib": round(beyond / _GIB, 3),
         "loss": loss,
+        "offset_error": offset_error(name, features, labels, anchors) if classes <= _FEW else None,
     }
+
+
+def offset_error(
+    name: str, features: np.ndarray, labels: np.ndarray, anchors: np.ndarray
+) -> float | None:
+    """How far the loss is from that in float64 where all is moved away; None of no loss."""
+    if name == _BOUND:
+        return None
+    features, anchors = (array + np.float32(_OFFSET) for array in (features, anchors))
+    mine, theirs = features.astype(np.float64) - _OFFSET, anchors.astype(np.float64) - _OFFSET
+    logits = 2 * mine @ theirs.T - np.sum(theirs**2, axis=1)
+    highest = logits.max(axis=1)
+    log_sums = highest + np.log(np.exp(logits - highest[:, None]).sum(axis=1))
+    truth = np.mean(log_sums - logits[np.arange(len(labels)), labels])
+    return abs(CONTESTANTS[name](features, labels, anchors)() - truth) / max(1.0, abs(truth))
 
 
 def claims(rounds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -158,6 +184,10 @@ def _against(names: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     if dense:
         leanest = max(min(found["memory_gib"] for found in dense), 1e-3)  # as it is rounded
         ratios[_SPEED] = min(found["seconds"] for found in dense) / ours["seconds"]
+        errors = [found["offset_error"] for found in dense]
+        if None not in errors:
+            accurate = [f["seconds"] for f in dense if f["offset_error"] <= _ACCURATE]
+            ratios[_SPEED_OF_ACCURATE] = min(accurate) / ours["seconds"]
         ratios[_MEMORY] = ours["memory_gib"] / leanest
     return ratios
 
@@ -166,7 +196,7 @@ def claimed(claim: Mapping[str, Any]) -> str:
     """The goal of a claim, if it has one, and whether it is met."""
     if claim["goal"] is None:
         return ""
-    is_speed = claim["what"] == _SPEED
+    is_speed = claim["what"] in (_SPEED, _SPEED_OF_ACCURATE)
     holds = (claim["median"] >= claim["goal"]) if is_speed else (claim["median"] <= claim["goal"])
     return f", {'at least' if is_speed else 'at most'} {claim['goal']}: {'yes' if holds else 'NO'}"
 

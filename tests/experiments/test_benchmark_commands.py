@@ -112,15 +112,17 @@ def test_distance_softmax(tmp_path, monkeypatch):
     assert all(loss == pytest.approx(told["fal_jax"], rel=1e-5) for loss in told.values())
     assert all(found["seconds"] > 0 for found in record["rounds"])
     assert len(benchmark_tables.timings(record).splitlines()) == 2 + len(record["rounds"])
-    assert [claim["size"] for claim in record["claims"]] == ["200 classes, width 6"] * 3 + [
+    assert [claim["size"] for claim in record["claims"]] == ["200 classes, width 6"] * 4 + [
         "300 classes, width 6"
     ]
+    errors = {f["name"]: f["offset_error"] for f in record["rounds"][: len(CONTESTANTS)]}
+    assert errors["fal_jax"] < 1e-5 < errors["JAX, expanded"]
 
 
 def test_claims_of_the_distance_softmax_are_ratios_within_a_round():
     def found(number, name, seconds, memory):
         size = {"round": number, "classes": 100_000, "width": 64, "name": name}
-        return size | {"seconds": seconds, "memory_gib": memory}
+        return size | {"seconds": seconds, "memory_gib": memory, "offset_error": None}
 
     rounds = [
         found(number, name, seconds * slow, memory)
@@ -141,6 +143,12 @@ def test_claims_of_the_distance_softmax_are_ratios_within_a_round():
     ]
     slow = next(iter(told.values())) | {"median": 1.5}
     assert distance_softmax.claimed(slow) == ", at most 1.4: NO"
+    few = [dict(one, classes=10, offset_error=0.0) for one in rounds[:4]]
+    few[1] |= {"offset_error": 1e-3, "seconds": 0.5}  # quick, but wrong away from the origin
+    told = {
+        claim["what"]: distance_softmax.claimed(claim) for claim in distance_softmax.claims(few)
+    }
+    assert list(told.values())[1:3] == [", at least 1.0: NO", ", at least 1.0: yes"]
 
 
 def test_resnet(tmp_path):
