@@ -1,8 +1,24 @@
-"""Rows in memory that are read in blocks, for tests of streams."""
+"""Rows in memory that are read in blocks, or as if they were mapped, for tests of streams."""
 
 import numpy as np
 
 from fal_jax import data
+
+
+def as_mapped(features, labels, files):
+    """Rows as mapped files would have them, each file's in the opposite order."""
+    order = [
+        np.arange(end - size, end)[::-1] for end, size in zip(np.cumsum(files), files, strict=True)
+    ]
+    order = np.concatenate(order)
+    rows = in_blocks(features[order], labels[order], files, max(files))
+    ends = np.cumsum(files)
+
+    def mapped(file):
+        part = order[ends[file] - files[file] : ends[file]]
+        return data.MappedRows(features[part], labels[part], lambda *_: None)
+
+    return rows._replace(order=lambda file: np.arange(files[file])[::-1], mapped=mapped)
 
 
 def in_blocks(features, labels, files, block):
@@ -29,4 +45,5 @@ def in_blocks(features, labels, files, block):
         dim=features.shape[1],
         read=read,
         positives=positives,
+        order=lambda file: np.arange(files[file]),
     )
