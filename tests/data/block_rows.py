@@ -7,17 +7,14 @@ from fal_jax import data
 
 def as_mapped(features, labels, files):
     """Rows as mapped files would have them, each file's in the opposite order."""
-    order = [
-        np.arange(end - size, end)[::-1] for end, size in zip(np.cumsum(files), files, strict=True)
-    ]
-    order = np.concatenate(order)
-    rows = in_blocks(features[order], labels[order], files, max(files))
     ends = np.cumsum(files)
+    parts = [slice(end - size, end) for end, size in zip(ends, files, strict=True)]
+    features, labels = (np.concatenate([a[p][::-1] for p in parts]) for a in (features, labels))
 
     def mapped(file):
-        part = order[ends[file] - files[file] : ends[file]]
-        return data.MappedRows(features[part], labels[part], lambda *_: None)
+        return data.MappedRows(features[parts[file]], labels[parts[file]], lambda *_: None)
 
+    rows = in_blocks(features, labels, files, max(files))
     return rows._replace(order=lambda file: np.arange(files[file])[::-1], mapped=mapped)
 
 
