@@ -86,6 +86,6 @@ def side_by_side(pieces: Pieces, devices: int) -> Batch:
         split = [array.reshape(*leading, devices, -1, *trailing) for array in arrays]
         return jnp.concatenate(split, axis + 1).reshape(*leading, -1, *trailing)
 
-    axis = pieces[0].labels.ndim - 1
+    axis = pieces[0][1].ndim - 1
     inputs, labels = pieces[0] if len(pieces) == 1 else jax.tree.map(joined, *pieces)
     return Batch(inputs, jnp.maximum(labels, 0), labels >= 0)
