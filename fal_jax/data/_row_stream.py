@@ -1,5 +1,6 @@
 """Batches of rows that do not fit into memory, in a random order that any process can tell."""
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -42,12 +43,7 @@ class Stream(NamedTuple):
     @property
     def lane_of_file(self) -> np.ndarray:
         """The lane of each file, `[files]`: largest first, each to the lane with fewest rows."""
-        sizes = self.rows.counts.sum(axis=1)
-        lanes, filled = np.empty(len(sizes), np.int64), np.zeros(self.lanes, np.int64)
-        for file in np.argsort(-sizes, kind="stable"):
-            lanes[file] = filled.argmin()
-            filled[lanes[file]] += sizes[file]
-        return lanes
+        return _lanes_of(tuple(self.rows.counts.sum(axis=1).tolist()), self.lanes)
 
     @property
     def fresh(self) -> int:
@@ -86,7 +82,8 @@ class Stream(NamedTuple):
         slices, rest = [np.empty(0, np.int64)], []
         for file in np.flatnonzero(self.lane_of_file == lane).tolist():
             start, stop = int(rows[:file].sum()), int(rows[: file + 1].sum())
-            first = min(start + _ALIGNED * int(rng.integers(-(-size // _ALIGNED))), stop)
+            phase = _ALIGNED * int(rng.integers(-(-self.fresh // _ALIGNED)))
+            first = min(start + phase, stop)
             slices.append(np.arange(first, stop - size + 1, size))
             last = first + size * len(slices[-1])
             rest += [run for run in ((start, first - start), (last, stop - last)) if run[1]]
@@ -126,7 +123,7 @@ def open_stream(
     positives: int = 0,
     lanes: int = 1,
     pool_rows: int = 2**17,
-    part_rows: int = 2**16,
+    part_rows: int = 2**17,
 ) -> Stream:
     """Batches in a random order, for `fal_jax.training.fit_stream`.
 
@@ -182,3 +179,14 @@ def open_stream(
             f"{'fewer lanes' if in_lanes.sum() <= _MOST_POSITIVES else 'positives=0'}."
         )
     return stream
+
+
+@functools.lru_cache(maxsize=8)
+def _lanes_of(sizes: tuple[int, ...], lanes: int) -> np.ndarray:
+    """The lane of each file by the files' sizes."""
+    found, filled = np.empty(len(sizes), np.int64), np.zeros(lanes, np.int64)
+    for file in np.argsort(-np.array(sizes), kind="stable"):
+        found[file] = filled.argmin()
+        filled[found[file]] += sizes[file]
+    found.flags.writeable = False
+    return found

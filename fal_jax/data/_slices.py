@@ -22,10 +22,11 @@ def sliced_parts(
 ) -> Iterator[tuple[Part, ...]]:
     """The parts of an epoch, with a piece for each lane's rows and one for its added positives."""
     made = [_Lane(stream, mapped, lane, epoch) for lane in lanes]
+    size, steps = stream.part_steps, stream.num_steps
     used: collections.deque[list[tuple[int, int, int]]] = collections.deque()
     try:
-        while first < stream.num_steps:
-            last = min((first // stream.part_steps + 1) * stream.part_steps, stream.num_steps)
+        while first < steps:
+            last = min((first // size + 1) * size, steps)
             used.append([])
             yield tuple(piece for lane in made for piece in lane.pieces(first, last, used[-1]))
             first = last
@@ -47,12 +48,13 @@ class _Lane:
         self.ends = np.cumsum(sizes)
         self.starts = self.ends - sizes
         self.file_ends = np.cumsum(stream.rows.counts.sum(axis=1))
+        self.steps, self.fresh = stream.part_steps, stream.fresh
         self.added = positives_of(stream, number) if stream.positives else None
         self.each = stream.positives // stream.lanes
 
     def pieces(self, first: int, last: int, used: list[tuple[int, int, int]]) -> list[Part]:
         """The rows of some steps, and the positives added; tells which places of files it used."""
-        steps, fresh = self.stream.part_steps, self.stream.fresh
+        steps, fresh = self.steps, self.fresh
         start, stop = first * fresh, min(last * fresh, int(self.ends[-1]))
         run = int(np.searchsorted(self.ends, start, side="right"))
         if stop - start == steps * fresh and stop <= self.ends[run]:
@@ -101,7 +103,7 @@ class _Lane:
 
     def _added(self, positives: np.ndarray, first: int, last: int) -> Part:
         """The rows of class 1 that are added in some steps."""
-        steps, there = self.stream.part_steps, last - first
+        steps, there = self.steps, last - first
         chosen = self.stream.positive_places(self.number, self.epoch, first, last, len(positives))
         inputs = aligned(steps, self.each, self.stream.rows.dim)
         labels = np.full((steps, self.each), -1, np.int32)
