@@ -125,14 +125,14 @@ def steps(folder: pathlib.Path, batch_size: int, lanes: int) -> dict[str, dict[s
     trainer, mesh = made_trainer(cache), training.device_mesh()
     start = trainer.init(jax.random.key(0))
     parts = _placing.placed_parts(cache, range(lanes), mesh, range(cache.num_steps))
-    held = [in_one_array(pieces) for _, pieces in itertools.islice(parts, _PARTS)]
+    held = [in_one_array(placed) for _, placed in itertools.islice(parts, _PARTS)]
     num_parts = -(-cache.num_steps // cache.part_steps)
     program = _streaming._program(trainer, mesh)
 
     def in_memory(num_parts: int = num_parts) -> None:
         state, before = training.on_all_devices(jax.tree.map(np.array, start), mesh), None
         for part in itertools.islice(itertools.cycle(held), num_parts):
-            state, losses = program(state, (part,))
+            state, losses = program(state, part)
             jax.block_until_ready(before)  # one part waits while one runs, as in fit_stream
             before = losses
         jax.block_until_ready(state)
@@ -155,10 +155,10 @@ def steps(folder: pathlib.Path, batch_size: int, lanes: int) -> dict[str, dict[s
     }
 
 
-def in_one_array(pieces: _placing.Pieces) -> tuple[jax.Array, ...]:
-    """Inputs and labels of some steps' whole batches, in memory."""
-    joined = (jnp.concatenate(arrays, axis=1) for arrays in zip(*pieces, strict=True))
-    return tuple(jnp.copy(array) for array in joined)
+def in_one_array(placed: _placing.Placed) -> _placing.Placed:
+    """Some steps' batches in memory, the inputs not in pieces."""
+    pieces, labels = placed
+    return (jnp.concatenate(pieces, axis=1) + 0,), labels
 
 
 def streams(folder: pathlib.Path, batch_size: int, lanes: int) -> tuple[data.Stream, data.Stream]:

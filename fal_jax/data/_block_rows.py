@@ -17,7 +17,7 @@ class MappedRows(NamedTuple):
 
     Attributes:
       features: `[rows, dim]`, float32, at a multiple of 64 bytes: JAX on a CPU takes it as it is.
-      labels: `[rows]`, int32, likewise.
+      labels: `[rows]`, int32.
       give_back: `give_back(start, stop)` frees the memory that some rows take, until they are read
         again.
     """

@@ -12,8 +12,8 @@ from fal_jax.data import Stream, stream_parts
 from fal_jax.training._devices import AXIS
 from fal_jax.training._step import Batch
 
-Pieces = tuple[tuple[jax.Array, jax.Array], ...]
-"""Inputs `[steps, rows, dim]` and labels `[steps, rows]` that are batches side by side."""
+Placed = tuple[tuple[jax.Array, ...], jax.Array]
+"""Inputs `[steps, rows, dim]`, which are batches side by side, and labels `[steps, batch]`."""
 
 
 def own_lanes(stream: Stream, mesh: Mesh) -> range:
@@ -31,7 +31,7 @@ def own_lanes(stream: Stream, mesh: Mesh) -> range:
 
 def placed_parts(
     stream: Stream, lanes: range, mesh: Mesh, steps: range
-) -> Iterator[tuple[int, Pieces]]:
+) -> Iterator[tuple[int, Placed]]:
     """The parts of some steps, counted over all epochs, on the devices, after their steps."""
     size, step = stream.part_steps, steps.start
     while step < steps.stop:
@@ -45,7 +45,7 @@ def placed_parts(
 
 def _placed_epoch(
     stream: Stream, lanes: range, mesh: Mesh, epoch: int, first: int
-) -> Iterator[Pieces]:
+) -> Iterator[Placed]:
     """The parts of an epoch: each device's lanes where they are used, if lanes split evenly."""
     sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
     each, odd = divmod(stream.lanes, mesh.size)
@@ -61,10 +61,10 @@ def _placed_epoch(
     place = functools.partial(_by_device, sharding, lanes.start // each)
     read = (stream_parts(stream, epoch=epoch, first=first, lanes=part) for part in own)
     for parts in zip(*read, strict=True):
-        yield tuple(
-            (place([part.inputs for part in pieces]), place([part.labels for part in pieces]))
-            for pieces in zip(*parts, strict=True)
-        )
+        inputs = ([part.inputs for part in pieces] for pieces in zip(*parts, strict=True))
+        # Labels are few bytes: one copy takes less time than as many arrays as there are pieces.
+        labels = [np.concatenate([part.labels for part in own], axis=1) for own in parts]
+        yield tuple(map(place, inputs)), place(labels)
 
 
 def _by_device(sharding: NamedSharding, first: int, arrays: Sequence[np.ndarray]) -> jax.Array:
@@ -78,14 +78,11 @@ def _by_device(sharding: NamedSharding, first: int, arrays: Sequence[np.ndarray]
     return jax.make_array_from_callback(shape, sharding, of_device)
 
 
-def side_by_side(pieces: Pieces, devices: int) -> Batch:
-    """Batches `[..., batch]` of pieces `[..., rows]`, each device's rows of which stay with it."""
-
-    def joined(*arrays: jax.Array) -> jax.Array:
-        leading, trailing = arrays[0].shape[:axis], arrays[0].shape[axis + 1 :]
-        split = [array.reshape(*leading, devices, -1, *trailing) for array in arrays]
-        return jnp.concatenate(split, axis + 1).reshape(*leading, -1, *trailing)
-
-    axis = pieces[0][1].ndim - 1
-    inputs, labels = pieces[0] if len(pieces) == 1 else jax.tree.map(joined, *pieces)
-    return Batch(inputs, jnp.maximum(labels, 0), labels >= 0)
+def side_by_side(placed: Placed, devices: int) -> Batch:
+    """Batches `[..., batch]` of pieces `[..., rows, dim]`, which stay on their devices."""
+    pieces, labels = placed
+    axis = labels.ndim - 1
+    leading, dim = labels.shape[:axis], pieces[0].shape[-1]
+    split = [piece.reshape(*leading, devices, -1, dim) for piece in pieces]
+    inputs = jnp.concatenate(split, axis + 1) if len(split) > 1 else split[0]
+    return Batch(inputs.reshape(*labels.shape, dim), jnp.maximum(labels, 0), labels >= 0)

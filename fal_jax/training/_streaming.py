@@ -15,7 +15,7 @@ from fal_jax.data import Stream, prefetched
 from fal_jax.models import Model
 from fal_jax.training._checkpoints import Checkpoint, Checkpoints
 from fal_jax.training._devices import device_mesh, on_all_devices
-from fal_jax.training._placing import Pieces, own_lanes, placed_parts, side_by_side
+from fal_jax.training._placing import Placed, own_lanes, placed_parts, side_by_side
 from fal_jax.training._step import Trainer, TrainState, model_params
 
 
@@ -72,8 +72,8 @@ def fit_stream(
     ahead = range(first, num_epochs * stream.num_steps)
     parts = prefetched(placed_parts(stream, lanes, mesh, ahead))
     with contextlib.closing(parts), _others_watched():
-        for steps, pieces in parts:
-            state, losses = program(state, pieces)
+        for steps, placed in parts:
+            state, losses = program(state, placed)
             done += steps
             waiting.append((done, losses[:steps]))
             is_due = done == ahead.stop or done - saved >= checkpoint_every
@@ -117,8 +117,8 @@ def evaluate_stream(
     program = _scoring(model, metric, mesh)
     parts = placed_parts(stream, own_lanes(stream, mesh), mesh, range(stream.num_steps))
     with contextlib.closing(prefetched(parts)) as made, _others_watched():
-        for _, pieces in made:
-            counted = jax.block_until_ready(program(state, counted, pieces))
+        for _, placed in made:
+            counted = jax.block_until_ready(program(state, counted, placed))
     return metric.compute(counted)
 
 
@@ -126,14 +126,14 @@ def evaluate_stream(
 def _program(trainer: Trainer, mesh: Mesh) -> Callable:
     """Several steps as one program."""
 
-    def steps(state: TrainState, pieces: Pieces) -> tuple[TrainState, jax.Array]:
-        def step(state: TrainState, pieces: Pieces) -> tuple[TrainState, jax.Array]:
-            batch = side_by_side(pieces, mesh.size)
+    def steps(state: TrainState, placed: Placed) -> tuple[TrainState, jax.Array]:
+        def step(state: TrainState, placed: Placed) -> tuple[TrainState, jax.Array]:
+            batch = side_by_side(placed, mesh.size)
             new, loss = trainer.update(state, batch)
             is_step = jnp.any(batch.where)
             return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
 
-        return jax.lax.scan(step, state, pieces)
+        return jax.lax.scan(step, state, placed)
 
     everywhere = NamedSharding(mesh, PartitionSpec())
     return jax.jit(steps, out_shardings=everywhere, donate_argnums=0)
@@ -143,8 +143,8 @@ def _program(trainer: Trainer, mesh: Mesh) -> Callable:
 def _scoring(model: Model, metric: metrics.Metric, mesh: Mesh) -> Callable:
     """A metric's state after some steps' rows."""
 
-    def score(state: TrainState, counted: Any, pieces: Pieces) -> Any:
-        inputs, labels, where, *_ = side_by_side(pieces, mesh.size)
+    def score(state: TrainState, counted: Any, placed: Placed) -> Any:
+        inputs, labels, where, *_ = side_by_side(placed, mesh.size)
         logits = model.apply(model_params(state), state.stats, inputs)[0].logits
         return metric.update(counted, logits[..., 1] - logits[..., 0], labels, where=where)
 

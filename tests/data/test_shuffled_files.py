@@ -55,14 +55,15 @@ def test_mapped_rows_are_given_to_jax_without_a_copy(table, tmp_path):
     stream = data.open_stream(rows, batch_size=32, seed=0, lanes=2, part_rows=96)
     mesh = jax.make_mesh((2,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:2])
     parts = _placing.placed_parts(stream, range(2), mesh, range(stream.num_steps))
-    _, ((inputs, labels),) = next(parts)
-    for array, name in ((inputs, "features"), (labels, "labels")):
-        for lane, shard in enumerate(array.addressable_shards):
-            first = stream.runs(lane, 0)[0][0]
-            file = int(np.searchsorted(np.cumsum(rows.sizes), first, side="right"))
-            place = getattr(rows.mapped(file), name)[first - rows.starts[file] :][:48]
-            assert shard.data.unsafe_buffer_pointer() == place.ctypes.data
-            before = place.copy()
-            rows.mapped(file).give_back(0, len(place))  # too early: they are read again
-            np.testing.assert_array_equal(np.asarray(shard.data).reshape(before.shape), before)
+    _, ((inputs,), labels) = next(parts)
+    for lane, shard in enumerate(inputs.addressable_shards):
+        first = stream.runs(lane, 0)[0][0]
+        file = int(np.searchsorted(np.cumsum(rows.sizes), first, side="right"))
+        place = slice(first - rows.starts[file], first - rows.starts[file] + 48)
+        features, own = rows.mapped(file).features[place], rows.mapped(file).labels[place]
+        assert shard.data.unsafe_buffer_pointer() == features.ctypes.data
+        before = features.copy()
+        rows.mapped(file).give_back(place.start, place.stop)  # too early: they are read again
+        np.testing.assert_array_equal(np.asarray(shard.data).reshape(before.shape), before)
+        np.testing.assert_array_equal(labels[:, lane * 16 : (lane + 1) * 16].ravel(), own)
     parts.close()
