@@ -55,7 +55,7 @@ def _placed_epoch(
             inputs, labels = (
                 np.concatenate(arrays, axis=1) for arrays in zip(*pieces, strict=True)
             )
-            yield ((place(inputs), place(labels)),)
+            yield (place(inputs),), place(labels)
         return
     own = [range(lane, lane + each) for lane in lanes[::each]]
     place = functools.partial(_by_device, sharding, lanes.start // each)
@@ -72,8 +72,9 @@ def _by_device(sharding: NamedSharding, first: int, arrays: Sequence[np.ndarray]
     steps, rows, *rest = arrays[0].shape
     shape = steps, sharding.num_devices * rows, *rest
 
-    def of_device(place: tuple[slice, ...]) -> np.ndarray:
-        return arrays[(place[1].start or 0) // rows - first]
+    def of_device(place: tuple[slice, ...] | None) -> np.ndarray:
+        start = place[1].start if place else None
+        return arrays[(start or 0) // rows - first]
 
     return jax.make_array_from_callback(shape, sharding, of_device)
 
