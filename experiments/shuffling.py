@@ -7,6 +7,7 @@ Each seed simulates transactions in ten files by time. On the first 80% of them 
 networks in the orders
 
     full     all rows shuffled anew in each epoch, in memory: what the others are held against
+    again    the same by other random numbers: what chance alone makes
     slices   decoded files: rows shuffled once, slices of the files in another order in each epoch
     pools    Parquet: row groups in random order, shuffled in pools, in each epoch
     blocks   the same in blocks of 8,192 rows
@@ -35,7 +36,7 @@ from experiments import command, records
 from fal_jax import data, models, training
 from fal_jax.estimators import METHODS, middle_settings
 
-ORDERS = ("full", "slices", "pools", "blocks", "file")
+ORDERS = ("full", "again", "slices", "pools", "blocks", "file")
 FILES, HELD_OUT = 10, 2
 _BLOCK = 2**13
 _SCORES = {"roc_auc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}
@@ -142,11 +143,12 @@ def orders(
         stream = data.open_stream(rows, batch_size=size, seed=seed, lanes=options.lanes)
         found[name] = np.concatenate([data.stream_order(stream, epoch) for epoch in epochs])
     num_rows = int(pooled.counts.sum())
-    full = data.epoch_batches(num_rows, batch_size=size, num_epochs=options.epochs, seed=seed)
-    by_time = np.full(full.shape[1:], -1, np.int32).ravel()
+    for name, drawn in (("full", seed), ("again", (seed, 1))):
+        drawn = data.epoch_batches(num_rows, batch_size=size, num_epochs=len(epochs), seed=drawn)
+        found[name] = drawn.reshape(-1, size)
+    by_time = np.full(-(-num_rows // size) * size, -1)
     by_time[:num_rows] = np.arange(num_rows)
-    found["full"] = full.reshape(-1, size)
-    found["file"] = np.tile(by_time.reshape(-1, size), (options.epochs, 1))
+    found["file"] = np.tile(by_time.reshape(-1, size), (len(epochs), 1))
     steps = max(len(batches) for batches in found.values())
     return {name: padded(found[name], steps).astype(np.int32) for name in ORDERS}
 

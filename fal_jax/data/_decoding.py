@@ -23,6 +23,7 @@ from fal_jax.data._shards import Shards
 from fal_jax.data._shuffling import by_key, random_keys, random_order
 
 _FORMAT = 2  # raise it when what is stored changes
+_AT_ONCE = 2**17
 _TYPES = {"features": np.dtype("<f4"), "labels": np.dtype("<i4")}
 
 
@@ -55,7 +56,7 @@ def decode_shards(
 
     Raises:
       FileNotFoundError: a file is missing.
-      ValueError: a file is damaged, or a value is not what its column holds.
+      ValueError: a file is damaged, a value is not what its column holds, or seed is negative.
       OSError: the folder can't be written, for want of space, say; what is decoded stays.
     """
     folder = pathlib.Path(folder)
@@ -122,11 +123,13 @@ def decoded_rows(
 
     @functools.cache
     def positives(file: int) -> tuple[np.ndarray, np.ndarray]:
-        found = mapped(file)
-        numbers = np.flatnonzero(found.labels)
-        features = found.features[numbers]
-        found.give_back(0, len(found.labels))
-        return numbers, features
+        found, numbers, features = mapped(file), [], []
+        for start in range(0, int(sizes[file]), _AT_ONCE):
+            labels = found.labels[start : start + _AT_ONCE]
+            numbers.append(start + np.flatnonzero(labels))
+            features.append(found.features[numbers[-1]])
+            found.give_back(start, start + len(labels))
+        return np.concatenate(numbers), np.concatenate(features)
 
     def order(file: int) -> np.ndarray:
         return random_order(shards.files[file].name, int(sizes[file]), seed)
