@@ -138,8 +138,9 @@ def open_stream(
     is left of it beyond slices of that size is copied, and comes last.
 
     Memory: of rows of `4 (dim + 1)` bytes, a stream holds the pages of `5 part_rows` decoded ones,
-    or from Parquet `3 pool_rows` in pools, two parts and what a block takes to decode; and if
-    positives are added, all rows of class 1. None of it grows with the files, but for these.
+    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet `3 pool_rows`
+    in pools, two parts and what a block takes to decode; and if positives are added, all rows of
+    class 1. None of it grows with the files, but for these.
 
     Args:
       rows: of `decoded_rows` or `parquet_rows`.

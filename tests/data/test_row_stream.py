@@ -115,6 +115,24 @@ def test_slices_lie_as_they_do_in_the_files_and_begin_anew_in_each_epoch():
     assert len(batches[0] & batches[1]) < made.num_steps / 2
 
 
+def test_pages_are_given_back_when_four_more_parts_are_made_and_at_the_end():
+    given = []
+
+    def mapped(file):
+        return MAPPED.mapped(file)._replace(
+            give_back=lambda first, last: given.append(last - first)
+        )
+
+    rows = MAPPED._replace(mapped=mapped)
+    made = stream(rows, lanes=1, positives=0, batch_size=80, part_rows=160)
+    parts = data.stream_parts(made, epoch=0)
+    for number in range(12):
+        next(parts)
+        assert given == [160] * max(0, number - 4)
+    parts.close()
+    assert given == [160] * 12
+
+
 def test_epochs_seeds_and_lanes_have_orders_of_their_own():
     orders = [
         data.stream_order(stream(seed=seed), epoch).tobytes() for seed in (1, 2) for epoch in (0, 1)
