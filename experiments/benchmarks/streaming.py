@@ -6,7 +6,8 @@
 Each round simulates transactions, measures and decodes them, and trains cross-entropy on them for
 some epochs, each in a process of its own. In one more, an epoch of the same steps is timed three
 times by turns on rows in memory, from the memory-mapped cache and from Parquet: the medians. Rows
-in memory are those of some parts, made before, again and again: nothing but the steps is timed.
+in memory are those of some parts, each in one array, made before, again and again: nothing but the
+steps is timed. From the cache they are slices of it, from Parquet they come through pools.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from rich.console import Console
 from experiments import command, records
 from fal_jax import data, training
 from fal_jax.estimators import METHODS, middle_settings
-from fal_jax.training import _streaming
+from fal_jax.training import _placing, _streaming
 
 _REPEATS = 3
 _PARTS = 64  # held in memory, of some 65,536 rows each
@@ -123,15 +124,15 @@ def steps(folder: pathlib.Path, batch_size: int, lanes: int) -> dict[str, dict[s
     cache, parquet = streams(folder, batch_size, lanes)
     trainer, mesh = made_trainer(cache), training.device_mesh()
     start = trainer.init(jax.random.key(0))
-    parts = _streaming._placed_parts(cache, range(lanes), mesh, range(cache.num_steps))
-    held = [part for _, part in itertools.islice(parts, _PARTS)]
-    num_parts = -(-cache.num_steps // len(held[0][0]))
+    parts = _placing.placed_parts(cache, range(lanes), mesh, range(cache.num_steps))
+    held = [in_one_array(placed) for _, placed in itertools.islice(parts, _PARTS)]
+    num_parts = -(-cache.num_steps // cache.part_steps)
     program = _streaming._program(trainer, mesh)
 
     def in_memory(num_parts: int = num_parts) -> None:
         state, before = training.on_all_devices(jax.tree.map(np.array, start), mesh), None
         for part in itertools.islice(itertools.cycle(held), num_parts):
-            state, losses = program(state, *part)
+            state, losses = program(state, part)
             jax.block_until_ready(before)  # one part waits while one runs, as in fit_stream
             before = losses
         jax.block_until_ready(state)
@@ -140,6 +141,7 @@ def steps(folder: pathlib.Path, batch_size: int, lanes: int) -> dict[str, dict[s
         training.fit_stream(trainer, start, stream, num_epochs=1)
 
     in_memory(1)
+    streamed(cache)
     rows = int(cache.rows.sizes.sum())
     sources: dict[str, Callable[[], None]] = {
         "in memory": in_memory,
@@ -151,6 +153,12 @@ def steps(folder: pathlib.Path, batch_size: int, lanes: int) -> dict[str, dict[s
         name: sorted((one[name] for one in found), key=lambda one: one["seconds"])[_REPEATS // 2]
         for name in sources
     }
+
+
+def in_one_array(placed: _placing.Placed) -> _placing.Placed:
+    """Some steps' batches in memory, the inputs not in pieces."""
+    pieces, labels = placed
+    return (jnp.concatenate(pieces, axis=1) + 0,), labels
 
 
 def streams(folder: pathlib.Path, batch_size: int, lanes: int) -> tuple[data.Stream, data.Stream]:

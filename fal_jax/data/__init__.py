@@ -13,6 +13,7 @@ from fal_jax.data._augment import pad_and_crop as pad_and_crop
 from fal_jax.data._batches import epoch_batches as epoch_batches
 from fal_jax.data._batches import stream_batches as stream_batches
 from fal_jax.data._block_rows import BlockRows as BlockRows
+from fal_jax.data._block_rows import MappedRows as MappedRows
 from fal_jax.data._block_rows import parquet_rows as parquet_rows
 from fal_jax.data._blocks import block_holdout as block_holdout
 from fal_jax.data._blocks import shared_pixel_fraction as shared_pixel_fraction
@@ -22,8 +23,6 @@ from fal_jax.data._decoding import decoded_rows as decoded_rows
 from fal_jax.data._images import IMAGES as IMAGES
 from fal_jax.data._images import Images as Images
 from fal_jax.data._images import load_images as load_images
-from fal_jax.data._lanes import Part as Part
-from fal_jax.data._lanes import stream_parts as stream_parts
 from fal_jax.data._loading import TABLES as TABLES
 from fal_jax.data._loading import available_tables as available_tables
 from fal_jax.data._loading import load_table as load_table
@@ -34,13 +33,14 @@ from fal_jax.data._measuring import Measured as Measured
 from fal_jax.data._measuring import measure_shard as measure_shard
 from fal_jax.data._measuring import merge_measured as merge_measured
 from fal_jax.data._measuring import preprocessing_of as preprocessing_of
+from fal_jax.data._parts import stream_parts as stream_parts
+from fal_jax.data._pieces import Part as Part
 from fal_jax.data._prefetching import prefetched as prefetched
 from fal_jax.data._preprocessing import Preprocessing as Preprocessing
 from fal_jax.data._preprocessing import fit_preprocessing as fit_preprocessing
 from fal_jax.data._preprocessing import preprocess as preprocess
 from fal_jax.data._row_stream import Stream as Stream
 from fal_jax.data._row_stream import open_stream as open_stream
-from fal_jax.data._row_stream import stream_order as stream_order
 from fal_jax.data._sampling import ClassRows as ClassRows
 from fal_jax.data._sampling import class_aware_rows as class_aware_rows
 from fal_jax.data._sampling import class_rows as class_rows
@@ -63,6 +63,7 @@ from fal_jax.data._splits import Split as Split
 from fal_jax.data._splits import shared_copy_fraction as shared_copy_fraction
 from fal_jax.data._splits import stratified_folds as stratified_folds
 from fal_jax.data._splits import stratified_holdout as stratified_holdout
+from fal_jax.data._stream_order import stream_order as stream_order
 from fal_jax.data._survey import MOST_LEVELS as MOST_LEVELS
 from fal_jax.data._survey import Found as Found
 from fal_jax.data._survey import Survey as Survey

@@ -12,6 +12,21 @@ from fal_jax.data._reading import group_sizes
 from fal_jax.data._shards import Shards
 
 
+class MappedRows(NamedTuple):
+    """The rows of a file, to be used without a copy.
+
+    Attributes:
+      features: `[rows, dim]`, float32, at a multiple of 64 bytes: JAX on a CPU takes it as it is.
+      labels: `[rows]`, int32.
+      give_back: `give_back(start, stop)` frees the memory that some rows take, until they are read
+        again.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    give_back: Callable[[int, int], None]
+
+
 class BlockRows(NamedTuple):
     """Preprocessed rows of several files, in blocks that can be read in any order.
 
@@ -23,6 +38,8 @@ class BlockRows(NamedTuple):
       read: `read(block, features, labels)` fills `[rows, dim]` float32 and `[rows]` int32.
       positives: `positives(file) -> ([num], [num, dim])`, which rows of a file are of class 1, by
         number, and these rows; it reads them once.
+      order: `order(file) -> [num]`, which row of the file itself each row is.
+      mapped: `mapped(file)` is all of a file, in a random order; None where blocks are decoded.
     """
 
     sizes: np.ndarray
@@ -31,6 +48,8 @@ class BlockRows(NamedTuple):
     dim: int
     read: Callable[[int, np.ndarray, np.ndarray], None]
     positives: Callable[[int], tuple[np.ndarray, np.ndarray]]
+    order: Callable[[int], np.ndarray]
+    mapped: Callable[[int], MappedRows] | None = None
 
     @property
     def starts(self) -> np.ndarray:
@@ -68,6 +87,7 @@ def parquet_rows(shards: Shards, preprocessing: Preprocessing) -> BlockRows:
         dim=preprocessing.dim,
         read=files.read,
         positives=functools.cache(files.positives),
+        order=lambda file: np.arange(counts[file].sum()),
     )
 
 

@@ -1,5 +1,7 @@
 """Batches of rows that do not fit into memory, in a random order that any process can tell."""
 
+import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -7,15 +9,18 @@ import numpy as np
 from fal_jax.data._block_rows import BlockRows
 
 _MOST_POSITIVES = 2**20
+_ALIGNED = 16  # rows of float32, however many columns they have, are a multiple of 64 bytes
 
 
 class Stream(NamedTuple):
     """The batches of every epoch, as a function of these fields alone.
 
-    A batch is made of `lanes` equal parts. Each lane has files of its own, and reads their blocks
-    in a random order, some at a time into a pool, whose rows it hands out in a random order. Then
-    come `positives` of the batch, also by lane: rows of class 1 in turns, in addition to their own
-    place in the epoch. So each row comes once an epoch, and those of class 1 again and again.
+    A batch is made of `lanes` equal parts. Each lane has files of its own. Where these are mapped,
+    in a random order, it cuts them into slices, from another row on in each epoch, and hands out
+    the slices in a random order, which needs no copy. Else it reads blocks in a random order, some
+    at a time into a pool, whose rows it hands out in a random order. Then come `positives` of the
+    batch, also by lane: rows of class 1 in turns, in addition to their own place in the epoch. So
+    each row comes once an epoch, and those of class 1 again and again.
 
     Attributes:
       rows: where they come from.
@@ -24,6 +29,7 @@ class Stream(NamedTuple):
       positives: how many rows of class 1 are added to each batch.
       lanes: how many parts a batch has; any number of processes that divides it can share it.
       pool_rows: how many rows the pools of all lanes hold, at most, but at least a block each.
+      part_rows: how many rows are handed out at once, at most, but at least a batch.
     """
 
     rows: BlockRows
@@ -32,16 +38,12 @@ class Stream(NamedTuple):
     positives: int
     lanes: int
     pool_rows: int
+    part_rows: int
 
     @property
     def lane_of_file(self) -> np.ndarray:
         """The lane of each file, `[files]`: largest first, each to the lane with fewest rows."""
-        sizes = self.rows.counts.sum(axis=1)
-        lanes, filled = np.empty(len(sizes), np.int64), np.zeros(self.lanes, np.int64)
-        for file in np.argsort(-sizes, kind="stable"):
-            lanes[file] = filled.argmin()
-            filled[lanes[file]] += sizes[file]
-        return lanes
+        return _lanes_of(tuple(self.rows.counts.sum(axis=1).tolist()), self.lanes)
 
     @property
     def fresh(self) -> int:
@@ -55,10 +57,40 @@ class Stream(NamedTuple):
         return int(-(-filled.max() // self.fresh))
 
     @property
+    def part_steps(self) -> int:
+        """Steps a part, and so a slice, as many as leave the next slice at a multiple of 64 bytes.
+
+        Parts begin at multiples of it.
+        """
+        steps = max(1, min(self.part_rows // self.batch_size, self.num_steps))
+        even = _ALIGNED // math.gcd(self.fresh, _ALIGNED)
+        return steps // even * even or steps
+
+    @property
     def batch_counts(self) -> np.ndarray:
         """Examples of each class in an epoch, `[2]`, float64, for `losses.shift_prior`."""
         added = np.array([0, self.positives * self.num_steps])
         return (self.rows.counts.sum(axis=0) + added).astype(np.float64)
+
+    def runs(self, lane: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of a lane that lie in a row, in order: the first of each run, and how many.
+
+        First come the slices, a part each. What is left at both ends of the files comes last.
+        """
+        rng = np.random.default_rng((self.seed, 0, epoch, lane))
+        size, rows = self.part_steps * self.fresh, self.rows.counts.sum(axis=1)
+        slices, rest = [np.empty(0, np.int64)], []
+        for file in np.flatnonzero(self.lane_of_file == lane).tolist():
+            start, stop = int(rows[:file].sum()), int(rows[: file + 1].sum())
+            phase = _ALIGNED * int(rng.integers(-(-self.fresh // _ALIGNED)))
+            first = min(start + phase, stop)
+            slices.append(np.arange(first, stop - size + 1, size))
+            last = first + size * len(slices[-1])
+            rest += [run for run in ((start, first - start), (last, stop - last)) if run[1]]
+        whole = rng.permutation(np.concatenate(slices))
+        firsts, sizes = rng.permutation(np.array(rest, np.int64).reshape(-1, 2)).T
+        sizes = np.concatenate([np.full(len(whole), size), sizes])
+        return np.concatenate([whole, firsts]), sizes
 
     def pools(self, lane: int, epoch: int) -> list[np.ndarray]:
         """The blocks of each of a lane's pools, in order, of much the same number of rows."""
@@ -91,15 +123,24 @@ def open_stream(
     positives: int = 0,
     lanes: int = 1,
     pool_rows: int = 2**17,
+    part_rows: int = 2**17,
 ) -> Stream:
     """Batches in a random order, for `fal_jax.training.fit_stream`.
 
     With added positives, the network learns the classes' shares in `Stream.batch_counts`; correct
     its scores after training by `losses.shift_prior`. Rankings stay as they are.
 
-    Memory: a stream holds at most `3 pool_rows` rows in pools, two parts' that are made and, if
-    positives are added, all rows of class 1, of `4 (dim + 1)` bytes each; and a reader what one
-    block takes to decode. None of it grows with the files, but for the rows of class 1.
+    Decoded rows, which lie in the files in a random order, are handed out as they lie: a batch is
+    one contiguous slice for each lane, cut from another row on and put together with other slices
+    in each epoch. What that gives up against shuffling all rows in each epoch: rows that are
+    neighbours in a file stay so, and a lane's share of a batch is of one file. As many lanes as
+    files mix all files in each batch. A file should have many times `part_rows / lanes` rows: what
+    is left of it beyond slices of that size is copied, and comes last.
+
+    Memory: of rows of `4 (dim + 1)` bytes, a stream holds the pages of `5 part_rows` decoded ones,
+    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet `3 pool_rows`
+    in pools, two parts and what a block takes to decode; and if positives are added, all rows of
+    class 1. None of it grows with the files, but for these.
 
     Args:
       rows: of `decoded_rows` or `parquet_rows`.
@@ -108,7 +149,8 @@ def open_stream(
       positives: how many rows of class 1 are added to each batch, so that each has some.
       lanes: parts of a batch, each from files of its own; several processes take equal numbers of
         them. Batches, and so the trained network, depend on it, but not on the processes.
-      pool_rows: rows that are shuffled at once; more mix better and take more memory.
+      pool_rows: rows from Parquet that are shuffled at once; more mix better and take more memory.
+      part_rows: rows that are handed out at once, and trained on as one program.
 
     Returns:
       The `Stream`.
@@ -118,8 +160,9 @@ def open_stream(
         there are fewer files than lanes, or positives are to be added and a lane has none or there
         are more than 2^20 of them.
     """
-    stream = Stream(rows, batch_size, seed, positives, lanes, pool_rows)
-    for name, least in (("seed", 0), ("positives", 0), ("lanes", 1), ("pool_rows", 1)):
+    stream = Stream(rows, batch_size, seed, positives, lanes, pool_rows, part_rows)
+    limits = {"seed": 0, "positives": 0, "lanes": 1, "pool_rows": 1, "part_rows": 1}
+    for name, least in limits.items():
         if getattr(stream, name) < least:
             raise ValueError(f"{name} must be at least {least}, got {getattr(stream, name)}.")
     if batch_size % lanes or positives % lanes or positives >= batch_size:
@@ -139,31 +182,12 @@ def open_stream(
     return stream
 
 
-def stream_order(stream: Stream, epoch: int) -> np.ndarray:
-    """The rows of an epoch's batches, by their numbers among all rows: 8 bytes a row.
-
-    Args:
-      stream: of `open_stream`.
-      epoch: its number, from 0.
-
-    Returns:
-      `[steps, batch_size]`, int64, -1 for padding: `fal_jax.training.fit` on all rows in memory
-      with these batches trains the same network.
-    """
-    rows, parts = stream.rows, []
-    for lane in range(stream.lanes):
-        numbers = np.full(stream.num_steps * stream.fresh, -1)
-        place = 0
-        for number, blocks in enumerate(stream.pools(lane, epoch)):
-            pool = np.concatenate([rows.starts[b] + np.arange(rows.sizes[b]) for b in blocks])
-            order = stream.order_of_pool(lane, epoch, number, len(pool))
-            numbers[place : place + len(pool)] = pool[order]
-            place += len(pool)
-        parts.append(numbers.reshape(stream.num_steps, stream.fresh))
-        if stream.positives:
-            firsts = np.cumsum(rows.counts.sum(axis=1)) - rows.counts.sum(axis=1)
-            own = np.flatnonzero(stream.lane_of_file == lane).tolist()
-            known = np.concatenate([firsts[file] + rows.positives(file)[0] for file in own])
-            chosen = stream.positive_places(lane, epoch, 0, stream.num_steps, len(known))
-            parts.append(known[chosen].reshape(stream.num_steps, -1))
-    return np.concatenate(parts, axis=1)
+@functools.lru_cache(maxsize=8)
+def _lanes_of(sizes: tuple[int, ...], lanes: int) -> np.ndarray:
+    """The lane of each file by the files' sizes."""
+    found, filled = np.empty(len(sizes), np.int64), np.zeros(lanes, np.int64)
+    for file in np.argsort(-np.array(sizes), kind="stable"):
+        found[file] = filled.argmin()
+        filled[found[file]] += sizes[file]
+    found.flags.writeable = False
+    return found

@@ -11,13 +11,12 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from fal_jax import metrics
-from fal_jax.data import Stream, prefetched, stream_parts
+from fal_jax.data import Stream, prefetched
 from fal_jax.models import Model
 from fal_jax.training._checkpoints import Checkpoint, Checkpoints
-from fal_jax.training._devices import AXIS, device_mesh, on_all_devices
-from fal_jax.training._step import Batch, Trainer, TrainState, model_params
-
-_PART_ROWS = 2**16
+from fal_jax.training._devices import device_mesh, on_all_devices
+from fal_jax.training._placing import Placed, own_lanes, placed_parts, side_by_side
+from fal_jax.training._step import Trainer, TrainState, model_params
 
 
 def fit_stream(
@@ -33,10 +32,11 @@ def fit_stream(
 ) -> tuple[TrainState, list[dict[str, Any]]]:
     """Trains one network on the batches of a stream.
 
-    The same as `fit` on all rows in memory in the order of `fal_jax.data.stream_order`. A part of
-    some 65,536 rows is one program; the next ones are read meanwhile. Batches are split over the
-    devices of all processes, each of which reads the files of its own lanes; gradients, statistics
-    and anchors are those of the whole batch. The step in `state` says where in the stream training
+    The same as `fit` on all rows in memory in the order of `fal_jax.data.stream_order`. A part is
+    one program; the next ones are read meanwhile. Batches are split over the devices of all
+    processes, each of which reads the files of its own lanes; gradients, statistics and anchors are
+    those of the whole batch. Rows that were decoded are not copied on a CPU if the lanes split
+    evenly over the devices. The step in `state` says where in the stream training
     is, in whichever epoch, so that a state of any number of processes goes on with any other.
 
     Args:
@@ -61,7 +61,7 @@ def fit_stream(
       RuntimeError: another process has ended; start all again to go on from the latest checkpoint.
     """
     mesh = device_mesh() if mesh is None else mesh
-    lanes = _own_lanes(stream, mesh)
+    lanes = own_lanes(stream, mesh)
     state, reports = on_all_devices(jax.tree.map(np.array, state), mesh), []
     before = None if checkpoints is None else checkpoints.latest(state)
     if before is not None:
@@ -70,10 +70,10 @@ def fit_stream(
     first = saved = done = int(state.step)
     program, waiting = _program(trainer, mesh), []
     ahead = range(first, num_epochs * stream.num_steps)
-    parts = prefetched(_placed_parts(stream, lanes, mesh, ahead))
+    parts = prefetched(placed_parts(stream, lanes, mesh, ahead))
     with contextlib.closing(parts), _others_watched():
-        for steps, part in parts:
-            state, losses = program(state, *part)
+        for steps, placed in parts:
+            state, losses = program(state, placed)
             done += steps
             waiting.append((done, losses[:steps]))
             is_due = done == ahead.stop or done - saved >= checkpoint_every
@@ -115,10 +115,10 @@ def evaluate_stream(
     metric = metrics.streaming_ranking() if metric is None else metric
     counted = on_all_devices(jax.tree.map(np.array, metric.init()), mesh)
     program = _scoring(model, metric, mesh)
-    parts = _placed_parts(stream, _own_lanes(stream, mesh), mesh, range(stream.num_steps))
+    parts = placed_parts(stream, own_lanes(stream, mesh), mesh, range(stream.num_steps))
     with contextlib.closing(prefetched(parts)) as made, _others_watched():
-        for _, part in made:
-            counted = jax.block_until_ready(program(state, counted, *part))
+        for _, placed in made:
+            counted = jax.block_until_ready(program(state, counted, placed))
     return metric.compute(counted)
 
 
@@ -126,13 +126,14 @@ def evaluate_stream(
 def _program(trainer: Trainer, mesh: Mesh) -> Callable:
     """Several steps as one program."""
 
-    def steps(state: TrainState, *part: jax.Array) -> tuple[TrainState, jax.Array]:
-        def step(state: TrainState, batch: tuple) -> tuple[TrainState, jax.Array]:
-            new, loss = trainer.update(state, Batch(*batch))
-            is_step = jnp.any(batch[-1])
+    def steps(state: TrainState, placed: Placed) -> tuple[TrainState, jax.Array]:
+        def step(state: TrainState, placed: Placed) -> tuple[TrainState, jax.Array]:
+            batch = side_by_side(placed, mesh.size)
+            new, loss = trainer.update(state, batch)
+            is_step = jnp.any(batch.where)
             return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
 
-        return jax.lax.scan(step, state, part)
+        return jax.lax.scan(step, state, placed)
 
     everywhere = NamedSharding(mesh, PartitionSpec())
     return jax.jit(steps, out_shardings=everywhere, donate_argnums=0)
@@ -142,39 +143,12 @@ def _program(trainer: Trainer, mesh: Mesh) -> Callable:
 def _scoring(model: Model, metric: metrics.Metric, mesh: Mesh) -> Callable:
     """A metric's state after some steps' rows."""
 
-    def score(state: TrainState, counted: Any, inputs, labels, where) -> Any:
+    def score(state: TrainState, counted: Any, placed: Placed) -> Any:
+        inputs, labels, where, *_ = side_by_side(placed, mesh.size)
         logits = model.apply(model_params(state), state.stats, inputs)[0].logits
         return metric.update(counted, logits[..., 1] - logits[..., 0], labels, where=where)
 
     return jax.jit(score, out_shardings=NamedSharding(mesh, PartitionSpec()), donate_argnums=1)
-
-
-def _own_lanes(stream: Stream, mesh: Mesh) -> range:
-    """The lanes that this process reads."""
-    processes = sorted({device.process_index for device in mesh.devices.flat})
-    if stream.lanes % len(processes) or stream.batch_size % mesh.size:
-        raise ValueError(
-            f"lanes must split evenly over the {len(processes)} processes and batch_size over the "
-            f"{mesh.size} devices, got {stream.lanes} and {stream.batch_size}."
-        )
-    each = stream.lanes // len(processes)
-    own = processes.index(jax.process_index())
-    return range(own * each, (own + 1) * each)
-
-
-def _placed_parts(
-    stream: Stream, lanes: range, mesh: Mesh, steps: range
-) -> Iterator[tuple[int, list[jax.Array]]]:
-    """The parts of some steps, counted over all epochs, on the devices, after their steps."""
-    sharding = NamedSharding(mesh, PartitionSpec(None, AXIS))
-    size, step = max(1, _PART_ROWS // stream.batch_size), steps.start
-    while step < steps.stop:
-        epoch, first = divmod(step, stream.num_steps)
-        for part in stream_parts(stream, epoch=epoch, first=first, size=size, lanes=lanes):
-            there = min(size, stream.num_steps - first)
-            yield there, [jax.make_array_from_process_local_data(sharding, a) for a in part]
-            first += there
-        step = (epoch + 1) * stream.num_steps
 
 
 def _add(reports: list[dict[str, Any]], stream: Stream, done: int, losses: jax.Array) -> None:
@@ -198,8 +172,8 @@ def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:
     if reports[-1]["stream"] != _told(stream):
         raise ValueError(
             "the checkpoint must be of the same stream, but its batch_size, seed, positives, "
-            f"lanes, pool_rows, blocks and rows by class are {reports[-1]['stream']}, not "
-            f"{_told(stream)}."
+            "lanes, pool_rows, part_rows, blocks and rows by class are "
+            f"{reports[-1]['stream']}, not {_told(stream)}."
         )
 
 

@@ -1,8 +1,21 @@
-"""Rows in memory that are read in blocks, for tests of streams."""
+"""Rows in memory that are read in blocks, or as if they were mapped, for tests of streams."""
 
 import numpy as np
 
 from fal_jax import data
+
+
+def as_mapped(features, labels, files):
+    """Rows as mapped files would have them, each file's in the opposite order."""
+    ends = np.cumsum(files)
+    parts = [slice(end - size, end) for end, size in zip(ends, files, strict=True)]
+    features, labels = (np.concatenate([a[p][::-1] for p in parts]) for a in (features, labels))
+
+    def mapped(file):
+        return data.MappedRows(features[parts[file]], labels[parts[file]], lambda *_: None)
+
+    rows = in_blocks(features, labels, files, max(files))
+    return rows._replace(order=lambda file: np.arange(files[file])[::-1], mapped=mapped)
 
 
 def in_blocks(features, labels, files, block):
@@ -29,4 +42,5 @@ def in_blocks(features, labels, files, block):
         dim=features.shape[1],
         read=read,
         positives=positives,
+        order=lambda file: np.arange(files[file]),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fal_jax import data
-from tests.data.block_rows import in_blocks
+from tests.data.block_rows import as_mapped, in_blocks
 
 FILES = (900, 350, 800, 1250, 100)
 
@@ -15,15 +15,15 @@ def rows_in_memory(files=FILES, block=100, share=0.02):
     """Rows whose features tell their number."""
     labels = (np.random.default_rng(0).random(sum(files)) < share).astype(np.int32)
     features = np.arange(sum(files), dtype=np.float32)[:, None] + np.zeros(3, np.float32)
-    return in_blocks(features, labels, files, block), labels
+    return in_blocks(features, labels, files, block), as_mapped(features, labels, files), labels
 
 
-ROWS, LABELS = rows_in_memory()
+POOLED, MAPPED, LABELS = rows_in_memory()
 
 
-def stream(**changes):
+def stream(rows=POOLED, **changes):
     options = {"batch_size": 64, "seed": 1, "positives": 4, "lanes": 2, "pool_rows": 600}
-    return data.open_stream(ROWS, **(options | changes))
+    return data.open_stream(rows, **(options | {"part_rows": 7 * 64} | changes))
 
 
 def is_added(made):
@@ -32,9 +32,10 @@ def is_added(made):
     return np.tile(each, made.lanes)
 
 
+@pytest.mark.parametrize("rows", [POOLED, MAPPED], ids=["pooled", "mapped"])
 @pytest.mark.parametrize("changes", [{}, {"lanes": 1}, {"lanes": 4, "positives": 0}])
-def test_every_row_comes_once_an_epoch_and_each_batch_has_positives(changes):
-    made = stream(**changes)
+def test_every_row_comes_once_an_epoch_and_each_batch_has_positives(rows, changes):
+    made = stream(rows, **changes)
     order = data.stream_order(made, 0)
     assert order.shape == (made.num_steps, 64)
     fresh, added = order[:, ~is_added(made)], order[:, is_added(made)]
@@ -58,28 +59,78 @@ def test_added_positives_come_in_turns_over_the_epochs():
     assert not np.array_equal(passes[0], passes[1])
 
 
-@pytest.mark.parametrize("changes", [{}, {"pool_rows": 10**6}, {"lanes": 4}])
-def test_what_is_read_is_the_order_from_any_step_and_for_any_lanes(changes):
-    made = stream(**changes)
-    order = data.stream_order(made, 3)
-    where = order >= 0
-    for first, size in ((0, 7), (11, 5)):
-        parts = list(data.stream_parts(made, epoch=3, first=first, size=size))
-        inputs, labels, found = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        steps = made.num_steps - first
-        assert len(inputs) == -(-steps // size) * size
-        assert not found[steps:].any()
-        np.testing.assert_array_equal(found[:steps], where[first:])
-        expected = np.where(where, order, 0)[first:]
-        np.testing.assert_array_equal(inputs[:steps], np.repeat(expected[..., None], 3, axis=-1))
-        np.testing.assert_array_equal(labels[:steps], np.where(where, LABELS[order], 0)[first:])
+def read(made, **options):
+    """The inputs and labels of parts, their pieces put together."""
+    for pieces in data.stream_parts(made, **options):
+        yield tuple(np.concatenate(arrays, axis=1) for arrays in zip(*pieces, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes"),
+    [
+        (POOLED, {}),
+        (POOLED, {"pool_rows": 10**6}),
+        (POOLED, {"lanes": 4}),
+        (MAPPED, {}),
+        (MAPPED, {"part_rows": 1}),
+        (MAPPED, {"part_rows": 10**6}),
+        (MAPPED, {"lanes": 4}),
+    ],
+)
+def test_what_is_read_is_the_order_from_any_step_and_for_any_lanes(rows, changes):
+    made = stream(rows, **changes)
+    order, size = data.stream_order(made, 3), made.part_steps
+    for first in (0, 11):
+        inputs, labels = zip(*read(made, epoch=3, first=first), strict=True)
+        assert {len(part) for part in inputs} == {size}
+        ends = [*range((first // size + 1) * size, made.num_steps, size), made.num_steps]
+        starts = [first, *ends[:-1]]
+        for part, told, start, stop in zip(inputs, labels, starts, ends, strict=True):
+            numbers, steps = order[start:stop], stop - start
+            expected = np.where(numbers >= 0, LABELS[numbers], -1)
+            np.testing.assert_array_equal(told[:steps], expected)
+            assert (told[steps:] == -1).all()
+            expected = np.where(numbers >= 0, numbers, 0)[..., None]
+            np.testing.assert_array_equal(part[:steps], np.repeat(expected, 3, axis=-1))
+            assert not part[steps:].any()
     halves = [
-        list(data.stream_parts(made, epoch=3, size=9, lanes=lanes))
-        for lanes in np.split(np.arange(made.lanes), 2)
+        list(read(made, epoch=3, lanes=lanes)) for lanes in np.split(np.arange(made.lanes), 2)
     ]
-    both = [np.concatenate([a.inputs for a in pair], axis=1) for pair in zip(*halves, strict=True)]
-    whole = [part.inputs for part in data.stream_parts(made, epoch=3, size=9)]
+    both = [np.concatenate([a[0] for a in pair], axis=1) for pair in zip(*halves, strict=True)]
+    whole = [inputs for inputs, _ in read(made, epoch=3)]
     np.testing.assert_array_equal(both, whole)
+
+
+def test_slices_lie_as_they_do_in_the_files_and_begin_anew_in_each_epoch():
+    made = stream(MAPPED, lanes=1, positives=0, batch_size=80, part_rows=160)
+    files = [MAPPED.mapped(file).features for file in range(len(FILES))]
+    shared = [
+        any(np.shares_memory(pieces[0].inputs, file) for file in files)
+        for pieces in data.stream_parts(made, epoch=0)
+    ]
+    slices = sum(size // 160 for size in FILES)
+    assert slices - len(FILES) <= sum(shared) <= slices
+    assert all(shared[: sum(shared)])
+    batches = [{tuple(batch) for batch in data.stream_order(made, epoch)} for epoch in range(2)]
+    assert len(batches[0] & batches[1]) < made.num_steps / 2
+
+
+def test_pages_are_given_back_when_four_more_parts_are_made_and_at_the_end():
+    given = []
+
+    def mapped(file):
+        return MAPPED.mapped(file)._replace(
+            give_back=lambda first, last: given.append(last - first)
+        )
+
+    rows = MAPPED._replace(mapped=mapped)
+    made = stream(rows, lanes=1, positives=0, batch_size=80, part_rows=160)
+    parts = data.stream_parts(made, epoch=0)
+    for number in range(12):
+        next(parts)
+        assert given == [160] * max(0, number - 4)
+    parts.close()
+    assert given == [160] * 12
 
 
 def test_epochs_seeds_and_lanes_have_orders_of_their_own():
@@ -98,7 +149,7 @@ def test_lanes_get_files_of_much_the_same_number_of_rows():
 
 def test_a_pool_mixes_its_blocks_and_batches_are_as_random_as_by_full_shuffling():
     """Mean row numbers of batches vary as those of random rows would, once a pool is a share."""
-    rows, _ = rows_in_memory((5000, 5000), 50)
+    rows, _, _ = rows_in_memory((5000, 5000), 50)
     made = data.open_stream(rows, batch_size=100, seed=0, lanes=2, pool_rows=2000)
     order = data.stream_order(made, 0)
     spread = order.mean(axis=1).std() / (10_000 / np.sqrt(12 * 100))
@@ -123,7 +174,7 @@ def test_streams_that_cannot_be(changes, message):
 
 
 def test_a_lane_without_a_positive_is_refused():
-    rows, _ = rows_in_memory((100, 100), share=0.0)
+    rows, _, _ = rows_in_memory((100, 100), share=0.0)
     with pytest.raises(ValueError, match=r"must have rows of class 1 .*got \[0, 0\] by lane"):
         data.open_stream(rows, batch_size=8, seed=0, positives=2, lanes=2)
 

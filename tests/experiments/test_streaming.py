@@ -81,7 +81,7 @@ def test_one_of_two_processes_dies_and_one_alone_goes_on(tmp_path, whole):
     assert "process 0 has lost another of the 2 processes of the run: start all" in printed[0]
     assert not (tmp_path / "streaming.json").exists()
     kept = sorted(int(path.name) for path in (tmp_path / "work" / "FAML.checkpoints").iterdir())
-    assert kept == [17]
+    assert kept == [16]  # in mid-epoch
     record = here(tmp_path)
     found, expected = record["results"]["FAML"], whole["results"]["FAML"]
     np.testing.assert_allclose(found["losses"], expected["losses"], rtol=1e-5)

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fal_jax import data, losses, metrics, training
 from fal_jax.estimators import METHODS
-from tests.data.block_rows import in_blocks
+from tests.data.block_rows import as_mapped, in_blocks
 
 FILES = (500, 700, 400, 640)
 SETTINGS = {
@@ -35,18 +35,14 @@ def method():
     return METHODS["FAML"].build(settings, num_inputs=4, num_classes=2, hidden=(4,))
 
 
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch):
-    monkeypatch.setattr(training._streaming, "_PART_ROWS", 7 * 64)
-
-
 def mesh(devices):
     return jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
 
 
-def stream(**changes):
+def stream(*, mapped=False, **changes):
     options = {"batch_size": 64, "seed": 5, "positives": 4, "lanes": 2, "pool_rows": 500}
-    return data.open_stream(in_blocks(*rows(), FILES, 90), **(options | changes))
+    found = as_mapped(*rows(), FILES) if mapped else in_blocks(*rows(), FILES, 90)
+    return data.open_stream(found, **(options | {"part_rows": 7 * 64} | changes))
 
 
 def start():
@@ -66,16 +62,19 @@ def assert_close(state, expected, atol):
     )
 
 
-@pytest.fixture(scope="module")
-def expected():
-    """The state and the losses of training in memory, in the stream's order."""
-    order = np.concatenate([data.stream_order(stream(), epoch) for epoch in range(2)])
+@functools.cache
+def in_memory(*, mapped=False):
+    """The state and the losses of training in memory, in a stream's order."""
+    made = stream(mapped=mapped)
+    order = np.concatenate([data.stream_order(made, epoch) for epoch in range(2)])
     fit = jax.jit(training.fit, static_argnums=0)
     return fit(method()[1], start(), *rows(), order.astype(np.int32))
 
 
-def test_a_stream_trains_as_all_rows_in_memory_do(expected):
-    state, reports = fitted(stream())
+@pytest.mark.parametrize("mapped", [False, True])
+def test_a_stream_trains_as_all_rows_in_memory_do(mapped):
+    state, reports = fitted(stream(mapped=mapped))
+    expected = in_memory(mapped=mapped)
     assert_close(state, expected[0], atol=1e-7)
     assert int(state.anchors.num_updates) == int(state.step) // 5
     losses = np.asarray(expected[1], np.float64).reshape(2, -1)
@@ -84,9 +83,10 @@ def test_a_stream_trains_as_all_rows_in_memory_do(expected):
     assert reports[1]["loss"] < reports[0]["loss"]
 
 
-def test_four_devices_train_as_one_does(expected):
-    state, _ = fitted(stream(), devices=4)
-    assert_close(state, expected[0], atol=1e-5)
+@pytest.mark.parametrize(("mapped", "devices"), [(False, 4), (True, 2), (True, 4)])
+def test_several_devices_train_as_one_does(mapped, devices):
+    state, _ = fitted(stream(mapped=mapped), devices=devices)
+    assert_close(state, in_memory(mapped=mapped)[0], atol=1e-5)
 
 
 def test_every_row_is_scored_once_on_any_devices():
@@ -112,8 +112,10 @@ class StoppedError(Exception):
     pass
 
 
-def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(tmp_path):
-    whole, reports = fitted(stream())
+@pytest.mark.parametrize("mapped", [False, True])
+def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(mapped, tmp_path):
+    made = stream(mapped=mapped)
+    whole, reports = fitted(made)
 
     def stop(report):
         if (report["epoch"], report["steps"]) == (2, 21):
@@ -121,13 +123,13 @@ def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(tmp_path):
 
     kept = training.Checkpoints(tmp_path)
     with pytest.raises(StoppedError):
-        fitted(stream(), checkpoints=kept, checkpoint_every=14, on_part=stop)
+        fitted(made, checkpoints=kept, checkpoint_every=14, on_part=stop)
     assert kept.latest(start()).epoch == 45
-    state, again = fitted(stream(), checkpoints=kept, checkpoint_every=14)
+    state, again = fitted(made, checkpoints=kept, checkpoint_every=14)
     jax.tree.map(np.testing.assert_array_equal, state, whole)
     assert [r["steps"] for r in again] == [38, 38]
     np.testing.assert_allclose([r["loss"] for r in again], [r["loss"] for r in reports], rtol=1e-9)
-    finished, _ = fitted(stream(), checkpoints=kept)  # there is nothing left to do
+    finished, _ = fitted(made, checkpoints=kept)  # there is nothing left to do
     jax.tree.map(np.testing.assert_array_equal, finished, whole)
     with pytest.raises(ValueError, match=r"must be of the same stream, .*\[64, 5, 4, .*\[64, 6, 4"):
         fitted(stream(seed=6), checkpoints=kept)

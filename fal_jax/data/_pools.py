@@ -1,4 +1,4 @@
-"""Reading a stream: the pools of each lane, and the parts that they make."""
+"""Reading a stream of blocks: the pools of each lane, and the parts that they make."""
 
 import concurrent.futures
 from collections.abc import Iterator, Sequence
@@ -6,23 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fal_jax.data._pieces import Part, aligned, positives_of
 from fal_jax.data._row_stream import Stream
 
 _READERS = 2  # threads that read blocks
-
-
-class Part(NamedTuple):
-    """Some steps' batches, or a process's share of each.
-
-    Attributes:
-      inputs: `[steps, batch, dim]`, float32.
-      labels: `[steps, batch]`, int32.
-      where: `[steps, batch]`, bool, the examples; the others fill up the last batches.
-    """
-
-    inputs: np.ndarray
-    labels: np.ndarray
-    where: np.ndarray
 
 
 class _Arena(NamedTuple):
@@ -45,7 +32,7 @@ class _Lane:
         self.ends = np.cumsum(sizes)
         self.room = int(sizes.max())
         self.slots = 2 + -(-part_rows // int(sizes.min()))  # a part's pools, and the next one
-        self.added = _positives(stream, number) if stream.positives else None
+        self.added = positives_of(stream, number) if stream.positives else None
         self.orders: dict[int, concurrent.futures.Future[np.ndarray]] = {}
 
     @property
@@ -93,69 +80,41 @@ class _Lane:
         return order + first
 
 
-def stream_parts(
-    stream: Stream, *, epoch: int, first: int = 0, size: int, lanes: Sequence[int] | None = None
-) -> Iterator[Part]:
-    """Reads an epoch's batches, some steps at a time.
-
-    Args:
-      stream: of `open_stream`.
-      epoch: its number, from 0.
-      first: the step to start with, from 0.
-      size: steps a part; the last one is filled up with steps that have no example.
-      lanes: those to read, of one process; None for all.
-
-    Returns:
-      An iterator of `Part`: of each batch the lanes' parts in order.
-
-    Raises:
-      FileNotFoundError: a file has gone.
-      ValueError: a file is damaged, or a value is not what its column holds.
-    """
-    own = range(stream.lanes) if lanes is None else lanes
-    made = [_Lane(stream, lane, epoch, size * stream.fresh) for lane in own]
+def pooled_parts(
+    stream: Stream, *, epoch: int, first: int, lanes: Sequence[int]
+) -> Iterator[tuple[Part, ...]]:
+    """The parts of an epoch, each in one piece."""
+    size = stream.part_steps
+    made = [_Lane(stream, lane, epoch, size * stream.fresh) for lane in lanes]
     firsts = np.cumsum([0, *(lane.size for lane in made)]).tolist()
-    arena = _Arena(_aligned(firsts[-1] + 1, stream.rows.dim), np.empty(firsts[-1] + 1, np.int32))
-    arena.features[-1], arena.labels[-1] = 0, 0
+    arena = _Arena(aligned(firsts[-1] + 1, stream.rows.dim), np.empty(firsts[-1] + 1, np.int32))
+    arena.features[-1], arena.labels[-1] = 0, -1
     with concurrent.futures.ThreadPoolExecutor(_READERS) as readers:
         for lane, place in zip(made, firsts[:-1], strict=True):
             lane.settle(arena, place, readers)
-        for step in range(first, stream.num_steps, size):
-            yield _part(stream, epoch, range(step, step + size), made, arena)
-
-
-def _positives(stream: Stream, lane: int) -> np.ndarray:
-    """A lane's rows of class 1, `[num, dim]`."""
-    files = np.flatnonzero(stream.lane_of_file == lane).tolist()
-    return np.concatenate([stream.rows.positives(file)[1] for file in files])
+        while first < stream.num_steps:
+            last = min((first // size + 1) * size, stream.num_steps)
+            yield (_part(stream, epoch, range(first, last), made, arena),)
+            first = last
 
 
 def _part(stream: Stream, epoch: int, steps: range, lanes: list[_Lane], arena: _Arena) -> Part:
-    """The batches of some steps, those beyond the epoch empty."""
-    nowhere, fresh = len(arena.labels) - 1, stream.fresh
-    places = np.full((len(steps), len(lanes), stream.batch_size // stream.lanes), nowhere)
-    there = min(steps.stop, stream.num_steps) - steps.start
+    """The batches of some steps, filled up with empty ones."""
+    nowhere, fresh, size = len(arena.labels) - 1, stream.fresh, stream.part_steps
+    places = np.full((size, len(lanes), stream.batch_size // stream.lanes), nowhere)
     for number, lane in enumerate(lanes):
-        own = np.full(len(steps) * fresh, nowhere)
+        own = np.full(size * fresh, nowhere)
         found = lane.places(steps.start * fresh, steps.stop * fresh)
         own[: len(found)] = found
-        places[:, number, :fresh] = own.reshape(len(steps), fresh)
+        places[:, number, :fresh] = own.reshape(size, fresh)
         if lane.added is not None:
             chosen = stream.positive_places(
-                lane.number, epoch, steps.start, steps.start + there, len(lane.added)
+                lane.number, epoch, steps.start, steps.stop, len(lane.added)
             )
-            places[:there, number, fresh:] = lane.first_added + chosen.reshape(there, -1)
-    places = places.reshape(len(steps), -1)
-    inputs = _aligned(places.size, stream.rows.dim)
+            added = lane.first_added + chosen.reshape(len(steps), -1)
+            places[: len(steps), number, fresh:] = added
+    places = places.reshape(size, -1)
+    inputs = aligned(places.size, stream.rows.dim)
     # Without "clip" NumPy would copy through a buffer; all places are in the arena.
     np.take(arena.features, places.ravel(), axis=0, out=inputs, mode="clip")
-    inputs = inputs.reshape(*places.shape, -1)
-    return Part(inputs, arena.labels[places], places != nowhere)
-
-
-def _aligned(rows: int, dim: int) -> np.ndarray:
-    """Room for `[rows, dim]` float32, at a multiple of 64 bytes: JAX needs no copy on a CPU."""
-    size = rows * dim * 4
-    room = np.empty(size + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].view(np.float32).reshape(rows, dim)
+    return Part(inputs.reshape(*places.shape, -1), arena.labels[places])
