@@ -67,8 +67,14 @@ def load(
 
     Returns:
       The table; of two classes the second is the positive one.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: what is wrong with the table or an option, and what to do.
     """
     options = reading.checked()._asdict()
+    if label in drop:
+        raise ValueError(f"--drop names the label {label!r}, which is not learned from anyway.")
     found = data.survey_csv(path, label=label, **options)
     classes = _classes(found, label, least, positive)
     columns = _columns(found, drop, scaling, say)
