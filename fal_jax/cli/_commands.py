@@ -46,9 +46,10 @@ def compare(
     say = _printing.notes(console)
     protocol.check()
     named = _compare.named(methods)
+    folder = out or pathlib.Path(f"{source.stem}-comparison")
+    _folder.check_place(folder, is_folder=True)
     table = source.load(protocol.least, say)
     tasks = _compare.folds(table, protocol)
-    folder = out or pathlib.Path(f"{source.stem}-comparison")
     description = _described(source, table, protocol)
     comparison = _folder.Comparison(folder, description, _rows(table, tasks), resume=resume)
     left = [name for name in named if name not in comparison.record["methods"]]
@@ -158,10 +159,11 @@ def train(
     _compare.named([method])
     if not isinstance(_compare.KNOWN[method], _compare.Method):
         raise ValueError(f"--method must be one of this library's methods, got {method!r}.")
+    path = out or pathlib.Path(f"{source.stem}.safetensors")
+    _folder.check_place(path, source.table)
     table = source.load(2, _printing.notes(console))
     with _printing.progress(console, 1) as on_step:
         model, values = _compare.train(method, table, budget, on_step=lambda s: on_step(method, s))
-    path = out or pathlib.Path(f"{source.stem}.safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
     model.save(path)
     _printing.measured(console, f"{method}, on the rows that it was chosen by", values)
@@ -191,6 +193,7 @@ def predict(
     console = _printing.console()
     path = out or pathlib.Path(f"{table.name.split('.')[0]}-predictions.csv")
     _predict.check_out(path)
+    _folder.check_place(path, table, model)
     loaded = _model.load(model)
     if threshold is not None and (loaded.threshold is None or not 0 <= threshold <= 1):
         raise ValueError(

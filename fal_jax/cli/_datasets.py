@@ -6,6 +6,7 @@ import pathlib
 from typing import NamedTuple
 
 from fal_jax import data
+from fal_jax.data._fraud_tables import SOURCES
 
 
 class Found(NamedTuple):
@@ -17,7 +18,7 @@ class Found(NamedTuple):
       kind: "whole", "sample", "missing" or "damaged".
       rows: how many.
       sha256: of the file.
-      problem: what is wrong with it.
+      problem: what is wrong with it, and where to get what is missing.
     """
 
     name: str
@@ -35,7 +36,7 @@ def datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Found]:
 
 def _found(name: str, file: pathlib.Path | None, data_dir: str | os.PathLike[str] | None) -> Found:
     if file is None and name != "SatImage":
-        return Found(name, None, "missing")
+        return Found(name, None, "missing", problem=f"get it from {SOURCES[name].origin}")
     try:
         table = data.load_table(name, data_dir=data_dir, allow_partial=name != "SatImage")
     except (OSError, ValueError) as error:

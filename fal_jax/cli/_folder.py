@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import pathlib
 import shutil
 from collections.abc import Mapping
@@ -143,10 +144,33 @@ def write_report(folder: pathlib.Path, out: pathlib.Path | None = None) -> pathl
     """Writes the report of a comparison; returns its path."""
     from fal_jax.cli.report import html
 
-    record, scores = read(folder)
     path = folder / REPORT if out is None else out
+    check_place(path, folder / RECORD, folder / SCORES)
+    record, scores = read(folder)
     _records.write(path, html(record, scores).encode())
     return path
+
+
+def check_place(out: pathlib.Path, *reads: pathlib.Path, is_folder: bool = False) -> None:
+    """Refuses, before any work is done, a place for results that can't be written or is read.
+
+    Args:
+      out: of the results.
+      *reads: the files that they are made of.
+      is_folder: whether it is to be a folder.
+
+    Raises:
+      ValueError: it is of the other kind, one of `reads`, or in a place that can't be written.
+    """
+    what, other = ("folder", "file") if is_folder else ("file", "folder")
+    if out.exists() and out.is_dir() != is_folder:
+        raise ValueError(f"--out must be a {what}, and {out} is a {other}: choose another name.")
+    if any(out.exists() and out.samefile(read) for read in reads if read.exists()):
+        raise ValueError(f"--out must not be {out}, which is read: choose another name.")
+    places = ([out.absolute()] if is_folder else []) + list(out.absolute().parents)
+    nearest = next(place for place in places if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ValueError(f"--out {out} can't be written, for {nearest}: choose another place.")
 
 
 def quality(method: Mapping[str, Any]) -> float:

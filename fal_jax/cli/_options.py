@@ -17,7 +17,7 @@ class Source:
     """A table to learn from.
 
     Attributes:
-      table: the file: .csv, .tsv or .parquet, text also as .xz, .gz or .zip.
+      table: the file: .csv, .tsv or .parquet, text also as .xz, .gz, .bz2 or .zip.
       label: the column that holds the label.
       positive: of two classes the one to find; without it the rarer one.
       drop: columns to leave out, such as those that are known only after the label is.

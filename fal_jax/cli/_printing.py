@@ -40,7 +40,7 @@ def progress(console: Console, total: int) -> Iterator[Callable[[str, float], No
         TextColumn("{task.percentage:3.0f}%,"),
         TimeElapsedColumn(),
         TextColumn("elapsed,"),
-        TimeRemainingColumn(elapsed_when_finished=True),
+        TimeRemainingColumn(),
         TextColumn("left"),
     )
     with Progress(*columns, console=console, speed_estimate_period=600) as bar:

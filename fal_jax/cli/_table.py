@@ -10,6 +10,7 @@ import numpy as np
 
 from fal_jax import data
 from fal_jax.data import Column, Found, Survey, Table
+from fal_jax.data._parsing import brief
 from fal_jax.estimators._encoding import KINDS, Scaling
 
 Say = Callable[[str], None]
@@ -67,8 +68,14 @@ def load(
 
     Returns:
       The table; of two classes the second is the positive one.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: what is wrong with the table or an option, and what to do.
     """
     options = reading.checked()._asdict()
+    if label in drop:
+        raise ValueError(f"--drop names the label {label!r}, which is not learned from anyway.")
     found = data.survey_csv(path, label=label, **options)
     classes = _classes(found, label, least, positive)
     columns = _columns(found, drop, scaling, say)
@@ -95,8 +102,8 @@ def _classes(found: Survey, label: str, least: int, positive: str | None) -> tup
         )
     if len(counts) == 1:
         raise ValueError(
-            f"label {label!r} is {next(iter(counts))!r} in all {found.rows:,} rows: take rows of "
-            "two classes at least, or name another column with --label."
+            f"label {label!r} is {some(counts)} in all {found.rows:,} rows: take rows of two "
+            "classes at least, or name another column with --label."
         )
     rare = [f"{name} ({count})" for name, count in counts.items() if count < least]
     if rare:
@@ -137,8 +144,8 @@ def _columns(
         if column.odd is not None:
             row, value = column.odd
             say(
-                f"column {column.name!r} holds numbers and text, the first {value!r} at row {row}: "
-                "taken as a category."
+                f"column {column.name!r} holds numbers and text, the first {brief(value)} at row "
+                f"{row}: taken as a category."
             )
     return tuple(_column(column, found.rows, scaling) for column in kept)
 
@@ -161,8 +168,8 @@ def _check(column: Found) -> None:
     if column.odd is not None and column.has_too_many_levels:
         row, value = column.odd
         raise ValueError(
-            f"column {column.name!r} mixes numbers and text, the first {value!r} at row {row}: "
-            f"correct it, {advice}"
+            f"column {column.name!r} mixes numbers and text, the first {brief(value)} at row "
+            f"{row}: correct it, {advice}"
         )
 
 
@@ -189,6 +196,6 @@ def _column(column: Found, rows: int, scaling: Scaling) -> Column:
 
 def some(names: Collection[str]) -> str:
     """Some names, and how many more there are."""
-    shown = ", ".join(repr(name) for name in list(names)[:_NAMED])
+    shown = ", ".join(brief(name) for name in list(names)[:_NAMED])
     more = len(names) - _NAMED
     return f"{shown} and {more:,} more" if more > 0 else shown

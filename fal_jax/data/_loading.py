@@ -45,7 +45,7 @@ def load_table(
     Args:
       name: one of `TABLES`.
       data_dir: the folder of the files; None takes the environment variable FAL_JAX_DATA. The
-          original file is looked for by its name, plain or with .xz, .gz or .zip, or as
+          original file is looked for by its name, plain or with .xz, .gz, .bz2 or .zip, or as
           .parquet, there and two folders deep, then the known sample.
       file: this file instead.
       allow_partial: whether a file with another number of rows than the original and the known

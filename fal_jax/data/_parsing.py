@@ -1,6 +1,7 @@
 """From data frames to the arrays of a table."""
 
 import pathlib
+import reprlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,6 +130,13 @@ def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int
     return feature.astype(np.float32)
 
 
+def brief(value: object) -> str:
+    """A value in a message, which a cell of any length must not fill."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 60
+    return short.repr(value)
+
+
 def numbers(values: "pd.Series", first_row: int) -> np.ndarray:
     """A column of numbers, in float64."""
     import pandas as pd
@@ -136,7 +144,7 @@ def numbers(values: "pd.Series", first_row: int) -> np.ndarray:
     junk = junk_row(values)
     if junk is not None:
         raise ValueError(
-            f"column {values.name!r} must hold numbers, got {values.iloc[junk]!r} at row "
+            f"column {values.name!r} must hold numbers, got {brief(values.iloc[junk])} at row "
             f"{first_row + junk}."
         )
     return pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
@@ -152,8 +160,8 @@ def _codes(values: "pd.Series", column: Column, first_row: int) -> np.ndarray:
     if unknown.any():
         row = unknown.argmax()
         raise ValueError(
-            f"column {column.name!r} must hold one of {column.levels}, got {values.iloc[row]!r} "
-            f"at row {first_row + row}."
+            f"column {column.name!r} must hold one of {column.levels}, got "
+            f"{brief(values.iloc[row])} at row {first_row + row}."
         )
     codes[absent] = np.nan
     return codes

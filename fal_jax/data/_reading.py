@@ -1,5 +1,6 @@
 """Files of tables, plain, compressed or Parquet, as data frames of some rows at a time."""
 
+import bz2
 import contextlib
 import csv
 import gzip
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # What an original file's name may end on, besides its own.
-COMPRESSIONS = (".xz", ".gz", ".zip")
+COMPRESSIONS = (".xz", ".gz", ".bz2", ".zip")
 _ROWS_AT_ONCE, _VALUES_AT_ONCE = 2**17, 2**22
 _TEXTS = (".csv", ".tsv", ".txt")
 
@@ -197,6 +198,8 @@ def _opened(file: pathlib.Path, dialect: Dialect) -> Iterator[io.TextIOWrapper]:
             stream = stack.enter_context(lzma.open(file))
         elif file.suffix == ".gz":
             stream = stack.enter_context(gzip.open(file))
+        elif file.suffix == ".bz2":
+            stream = stack.enter_context(bz2.open(file))
         elif file.suffix == ".zip":
             archive = stack.enter_context(zipfile.ZipFile(file))
             stream = stack.enter_context(archive.open(_member(archive, file)))

@@ -29,7 +29,8 @@ def load_csv(
     afterwards.
 
     Args:
-      file: a csv or tsv file with one line of names, plain or as .xz, .gz or .zip, or .parquet.
+      file: a csv or tsv file with one line of names, plain or as .xz, .gz, .bz2 or .zip, or
+          .parquet.
       label: the name of the column that holds the label.
       positive: its value that becomes class 1, a number or, for a label read as text, a text; all
           others become class 0.

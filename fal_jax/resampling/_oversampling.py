@@ -1,7 +1,9 @@
 """Whole tables with synthetic rows added, on the host."""
 
+import collections
+import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import jax
@@ -14,6 +16,7 @@ from fal_jax.resampling import _inputs, _search, _segments
 from fal_jax.resampling._drawing import Segments, draw, interpolate
 
 BLOCK = 16_384  # synthetic rows made at once
+AHEAD = 4  # blocks that are made while the host copies
 
 
 class Resampled(NamedTuple):
@@ -191,7 +194,7 @@ def _with_synthetic(
     key: jax.Array,
     table: _inputs.Table,
     labels: np.ndarray,
-    rows: dict[int, np.ndarray],
+    rows: Mapping[int, np.ndarray],
     sampling: _inputs.Sampling,
     join: Callable[[int, int], Joined | None],
 ) -> Resampled:
@@ -201,30 +204,33 @@ def _with_synthetic(
     joined = {label: join(label, number) for label, number in wanted.items()}
     parts = {label: part for label, part in joined.items() if part is not None}
     given = sum(counts.values())
-    total = given + sum(part.number for part in parts.values())
-    features = np.empty((total, table.shape[1]), table.dtype)
-    names = np.empty(total, np.int32)
     kept = slice(None) if given == labels.size else _inputs.all_rows(rows)
-    features[:given], names[:given] = np.asarray(table)[kept], labels[kept]
-    start = given
-    for place, (label, part) in enumerate(parts.items()):
-        stop = start + part.number
-        _fill(features[start:stop], jax.random.fold_in(key, place), table, part)
-        names[start:stop] = label
-        start = stop
+    gained = (np.full(part.number, label, np.int32) for label, part in parts.items())
+    names = np.concatenate([labels[kept], *gained])
+    features = np.empty((names.size, table.shape[1]), table.dtype)
+    blocks = _blocks(key, table, given, parts)
+    made = collections.deque(itertools.islice(blocks, AHEAD))  # while the given rows are copied
+    features[:given] = np.asarray(table)[kept]
+    while made:
+        place, block = made.popleft()
+        made.extend(itertools.islice(blocks, 1))
+        features[place] = np.asarray(block)[: place.stop - place.start]
     return Resampled(features, names)
 
 
-def _fill(out: np.ndarray, key: jax.Array, table: _inputs.Table, part: Joined) -> None:
-    """Writes synthetic rows block by block: one shape for any number, and memory in use again."""
-    used, segments = _compact(table, part.segments)
-    made = []
-    for number, start in enumerate(range(0, len(out), BLOCK)):
-        bases = None if part.bases is None else np.resize(part.bases[start:][:BLOCK], BLOCK)
-        made.append((start, _block(key, number, used, segments, bases)))
-        if number:  # the one before, while this one is made
-            _write(out, *made.pop(0))
-    _write(out, *made.pop())
+def _blocks(
+    key: jax.Array, table: _inputs.Table, start: int, parts: Mapping[int, Joined]
+) -> Iterator[tuple[slice, jax.Array]]:
+    """Synthetic rows in blocks of one shape, for any number of rows, and where they belong."""
+    for place, part in enumerate(parts.values()):
+        used, segments = _compact(table, part.segments)
+        of_class, stop = jax.random.fold_in(key, place), start + part.number
+        for number, done in enumerate(range(0, part.number, BLOCK)):
+            bases = None if part.bases is None else np.resize(part.bases[done:][:BLOCK], BLOCK)
+            first = start + done
+            rows = slice(first, min(first + BLOCK, stop))
+            yield rows, _block(of_class, number, used, segments, bases)
+        start = stop
 
 
 def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segments]:
@@ -235,10 +241,6 @@ def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segme
     places = jnp.asarray(places, jnp.int32)
     segments = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
     return used, _segments.padded(segments, _search.rounded(len(ends)))
-
-
-def _write(out: np.ndarray, start: int, block: jax.Array) -> None:
-    out[start : start + BLOCK] = np.asarray(block)[: len(out) - start]
 
 
 @jax.jit

@@ -1,11 +1,12 @@
-"""A cache and a folder of its own for every test, and a comparison without training."""
+"""A cache and a folder of its own for every test, a model, a comparison without training."""
 
 import numpy as np
 import pytest
 
-from fal_jax.cli import _compare
+from fal_jax.cli import _compare, main
 from fal_jax.cli._compare import Result
 from fal_jax.estimators.problems import Problems, encoded
+from tests.cli.made import TINY, write
 
 _WIDE = 1000
 
@@ -17,6 +18,18 @@ def workplace(tmp_path, monkeypatch):
     monkeypatch.delenv("FAL_JAX_TRACEBACK", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    """A model that several tests predict with."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAL_JAX_CACHE", str(folder / "cache"))
+        table, path = write(folder / "made.csv"), folder / "model.safetensors"
+        arguments = ["train", table, "--label", "Class", "--method", "CE+SMOTE", *TINY[2:]]
+        assert main([*arguments, "--out", str(path)]) == 0
+    return path
 
 
 @pytest.fixture

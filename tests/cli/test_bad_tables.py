@@ -166,6 +166,7 @@ def test_a_table_that_is_gone_on_with(kind, capsys, workplace):
     ("arguments", "message"),
     [
         (("--drop", "nothing"), "--drop names columns that the table does not have: 'nothing'"),
+        (("--drop", "Class"), "--drop names the label 'Class'"),
         (("--positive", "odd"), "--positive must be one of two classes; label 'Class' has 'fair'"),
         (("--folds", "1"), "--folds must be at least 2, got 1"),
         (("--trials", "0"), "--trials must be at least 1"),
@@ -184,6 +185,31 @@ def test_options_that_are_refused(arguments, message, capsys, workplace):
     code, _, said = called(capsys, "compare", path, *COMPARE, *arguments)
     assert (code, message in said) == (2, True), said
     assert not (workplace / "found").exists()
+
+
+def test_a_place_that_can_not_be_written_is_told_of_before_any_work(monkeypatch, capsys, workplace):
+    monkeypatch.setattr("fal_jax.cli._table.load", lambda *_, **__: 1 / 0)
+    table, file = write(workplace / "made.csv"), workplace / "file"
+    file.write_text("kept")
+    compare = ("compare", table, "--label", "Class")
+    train = ("train", table, "--label", "Class")
+    folder = workplace / "closed"
+    folder.mkdir()
+    monkeypatch.setattr("os.access", lambda place, _: place != folder)
+    for arguments, message in (
+        ((*compare, "--out", file), f"--out must be a folder, and {file} is a file"),
+        ((*compare, "--out", file / "more"), f"can't be written, for {file}"),
+        ((*compare, "--out", folder), f"can't be written, for {folder}"),
+        ((*train, "--out", workplace), f"--out must be a file, and {workplace} is a folder"),
+        ((*train, "--out", table), f"--out must not be {table}, which is read"),
+        ((*train, "--out", folder / "new" / "model"), f"can't be written, for {folder}"),
+        (("predict", file, table, "--out", table), f"--out must not be {table}, which is read"),
+        (("report", "found", "--out", workplace), f"--out must be a file, and {workplace} is a"),
+    ):
+        code, _, said = called(capsys, *arguments)
+        assert (code, message in said) == (2, True), said
+    assert file.read_text() == "kept"
+    assert sorted(path.name for path in workplace.iterdir()) == ["closed", "file", "made.csv"]
 
 
 def test_the_rare_class_is_positive_unless_another_is_named(capsys, workplace):

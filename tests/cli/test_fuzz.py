@@ -8,7 +8,6 @@ import pytest
 
 from tests.cli.made import TINY, called, frame
 
-pytestmark = pytest.mark.usefixtures("no_training")
 SEEDS = range(80)
 
 
@@ -110,6 +109,7 @@ def made(seed, folder):
     return path
 
 
+@pytest.mark.usefixtures("no_training")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_table_makes_a_traceback_or_leaves_half_a_result(seed, capsys, workplace):
     path = made(seed, workplace)
@@ -126,3 +126,23 @@ def test_no_table_makes_a_traceback_or_leaves_half_a_result(seed, capsys, workpl
         assert len(said) < 1500
         assert not found.exists()
     assert not list((workplace / "cache").glob("unfinished-*"))
+
+
+@pytest.mark.parametrize("seed", SEEDS[::2])
+@pytest.mark.parametrize("out", ["out.csv", "out.parquet"])
+def test_no_table_to_predict_makes_a_traceback_or_leaves_half_a_result(
+    seed, out, model, capsys, workplace
+):
+    path = made(seed, workplace)
+    code, printed, said = called(capsys, "predict", model, path, "--out", out, "--keep", "Class")
+    assert code in (0, 2), said
+    assert "Traceback" not in printed + said
+    left = [file.name for file in workplace.iterdir() if "out" in file.name]
+    if code == 0:
+        assert left == [out]
+        found = pd.read_csv(out) if out == "out.csv" else pd.read_parquet(out)
+        assert found.filter(like="probability").sum(axis=1).between(0.999, 1.001).all()
+    else:
+        assert said.startswith("Error: ")
+        assert len(said) < 1500
+        assert left == []

@@ -4,23 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fal_jax.cli import _model, main
+from fal_jax.cli import _model
 from fal_jax.estimators import ImbalancedMLPClassifier
-from tests.cli.made import TINY, called, frame, write
-
-BUDGET = TINY[2:]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A model that several tests predict with."""
-    folder = tmp_path_factory.mktemp("trained")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAL_JAX_CACHE", str(folder / "cache"))
-        table, path = write(folder / "made.csv"), folder / "model.safetensors"
-        arguments = ["train", table, "--label", "Class", "--method", "CE+SMOTE", *BUDGET]
-        assert main([*arguments, "--out", str(path)]) == 0
-    return path
+from tests.cli.made import called, frame, write
 
 
 def test_a_model_is_an_estimators_file_with_a_threshold(model):
@@ -145,7 +131,7 @@ def test_the_papers_tables_are_told_of(capsys, workplace, monkeypatch):
     code, printed, _ = called(capsys, "datasets", "--data-dir", "files")
     assert code == 0
     assert "SatImage │ whole │ 6,435 │ in the package" in printed
-    assert "GMSC │ missing │ - │ - │ -" in printed
+    assert "GMSC │ missing │ - │ get it from Kaggle's competition GiveMeSomeCredit │ -" in printed
     assert "CCFraud │ damaged" in printed
     code, _, said = called(capsys, "datasets", "--data-dir", "nowhere")
     assert (code, "the data folder nowhere is missing" in said) == (2, True)

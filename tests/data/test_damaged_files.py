@@ -70,7 +70,7 @@ def test_what_is_too_much_in_a_row(tmp_path):
             load(file)
 
 
-@pytest.mark.parametrize("ending", [".xz", ".gz", ".zip", ".parquet"])
+@pytest.mark.parametrize("ending", [".xz", ".gz", ".bz2", ".zip", ".parquet"])
 @pytest.mark.parametrize("damage", ["truncated", "bytes changed", "empty", "not compressed"])
 def test_damaged_files_are_named(tmp_path, ending, damage):
     frame = generated.frame_of("CCFraud", rows=4000)

@@ -57,7 +57,7 @@ def test_a_code_for_no_employment_is_a_missing_value(tmp_path):
     np.testing.assert_array_equal(table.features[3:5, place], [np.nan, -12])
 
 
-@pytest.mark.parametrize("ending", ["", ".xz", ".gz", ".zip", ".parquet"])
+@pytest.mark.parametrize("ending", ["", ".xz", ".gz", ".bz2", ".zip", ".parquet"])
 @pytest.mark.parametrize("name", ["CreditCard", "PaySim", "CCFraud"])
 def test_every_form_of_a_file_gives_the_same_table(tmp_path, monkeypatch, name, ending):
     plain = load(generated.write(tmp_path / "plain", name), name)
