@@ -3,20 +3,18 @@
 import collections
 import itertools
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
-from fal_jax.resampling import _inputs, _search, _segments
-from fal_jax.resampling._drawing import Segments, draw, interpolate
+from fal_jax.resampling import _blocks, _inputs, _segments
+from fal_jax.resampling._blocks import Joined
 
-BLOCK = 16_384  # synthetic rows made at once
-AHEAD = 4  # blocks that are made while the host copies
+_AHEAD = 4  # blocks that are made while the host copies
 
 
 class Resampled(NamedTuple):
@@ -24,14 +22,6 @@ class Resampled(NamedTuple):
 
     features: np.ndarray
     labels: np.ndarray
-
-
-class Joined(NamedTuple):
-    """What a class gains: so many rows on segments, from given bases or, for None, drawn ones."""
-
-    segments: Segments
-    number: int
-    bases: np.ndarray | None = None
 
 
 def smote(
@@ -208,44 +198,11 @@ def _with_synthetic(
     gained = (np.full(part.number, label, np.int32) for label, part in parts.items())
     names = np.concatenate([labels[kept], *gained])
     features = np.empty((names.size, table.shape[1]), table.dtype)
-    blocks = _blocks(key, table, given, parts)
-    made = collections.deque(itertools.islice(blocks, AHEAD))  # while the given rows are copied
+    blocks = _blocks.blocks(key, table, given, parts)
+    made = collections.deque(itertools.islice(blocks, _AHEAD))  # while the given rows are copied
     features[:given] = np.asarray(table)[kept]
     while made:
         place, block = made.popleft()
         made.extend(itertools.islice(blocks, 1))
         features[place] = np.asarray(block)[: place.stop - place.start]
     return Resampled(features, names)
-
-
-def _blocks(
-    key: jax.Array, table: _inputs.Table, start: int, parts: Mapping[int, Joined]
-) -> Iterator[tuple[slice, jax.Array]]:
-    """Synthetic rows in blocks of one shape, for any number of rows, and where they belong."""
-    for place, part in enumerate(parts.values()):
-        used, segments = _compact(table, part.segments)
-        of_class, stop = jax.random.fold_in(key, place), start + part.number
-        for number, done in enumerate(range(0, part.number, BLOCK)):
-            bases = None if part.bases is None else np.resize(part.bases[done:][:BLOCK], BLOCK)
-            first = start + done
-            rows = slice(first, min(first + BLOCK, stop))
-            yield rows, _block(of_class, number, used, segments, bases)
-        start = stop
-
-
-def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segments]:
-    """The rows that the segments touch, and the segments in their numbers; of few shapes."""
-    ends = np.column_stack([segments.rows, segments.neighbours])
-    rows, places = np.unique(ends, return_inverse=True)
-    used = jnp.asarray(table[np.resize(rows, _search.rounded(rows.size))])
-    places = jnp.asarray(places, jnp.int32)
-    segments = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
-    return used, _segments.padded(segments, _search.rounded(len(ends)))
-
-
-@jax.jit
-def _block(
-    key: jax.Array, number: int, table: jax.Array, segments: Segments, bases: jax.Array | None
-) -> jax.Array:
-    draws = draw(jax.random.fold_in(key, number), segments, num_samples=BLOCK)
-    return interpolate(table, segments, draws if bases is None else draws._replace(bases=bases))

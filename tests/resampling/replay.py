@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from fal_jax import resampling
-from fal_jax.resampling import _oversampling, _search, _segments
+from fal_jax.resampling import _blocks, _search, _segments
 
 
 class Replay(np.random.RandomState):
@@ -34,8 +34,8 @@ class Replay(np.random.RandomState):
 
 def drawn(key, place, segments, number):
     """What a whole-table function draws for the class number `place` of those that gain rows."""
-    assert number <= _oversampling.BLOCK
+    assert number <= _blocks.BLOCK
     key = jax.random.fold_in(jax.random.fold_in(key, place), 0)
     segments = _segments.padded(segments, _search.rounded(segments.rows.size))
-    draws = resampling.draw(key, segments, num_samples=_oversampling.BLOCK)
+    draws = resampling.draw(key, segments, num_samples=_blocks.BLOCK)
     return resampling.Draws(*(np.asarray(part)[:number] for part in draws))

@@ -6,7 +6,7 @@ import pytest
 from imblearn import over_sampling
 
 from fal_jax import resampling
-from fal_jax.resampling import _oversampling
+from fal_jax.resampling import _blocks
 from tests.resampling.replay import Replay, drawn
 
 SAMPLING = ["auto", 0.4, {1: 100}, {0: 410, 1: 45}]
@@ -118,7 +118,7 @@ def test_a_class_with_no_row_in_danger_gains_none_and_a_warning_says_so(key):
 
 
 def test_rows_of_several_blocks_are_all_different(key, binary, monkeypatch):
-    monkeypatch.setattr(_oversampling, "BLOCK", 64)
+    monkeypatch.setattr(_blocks, "BLOCK", 64)
     jax.clear_caches()  # the block's length is compiled in
     for function in (resampling.smote, resampling.adasyn):
         ours = function(key, *binary)
