@@ -1,54 +1,72 @@
-"""Synthetic rows of whole tables, block by block: one shape for any number of rows."""
+"""Synthetic rows of whole tables, on the host: block by block, in threads."""
 
-from collections.abc import Iterator, Mapping
+import concurrent.futures
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from fal_jax.resampling import _inputs, _search, _segments
-from fal_jax.resampling._drawing import Segments, draw, interpolate
+from fal_jax.resampling import _inputs
+from fal_jax.resampling._drawing import Segments
 
-BLOCK = 16_384  # synthetic rows made at once
+BLOCK = 16_384  # synthetic rows that a thread makes at once, in its cache
 
 
 class Joined(NamedTuple):
-    """What a class gains: so many rows on segments, from given bases or, for None, drawn ones."""
+    """What a class gains: so many rows on segments, from given bases or, for None, drawn ones.
+
+    The segments' bases all have the same share where they are drawn.
+    """
 
     segments: Segments
     number: int
     bases: np.ndarray | None = None
 
 
-def blocks(
-    key: jax.Array, table: _inputs.Table, start: int, parts: Mapping[int, Joined]
-) -> Iterator[tuple[slice, jax.Array]]:
-    """Synthetic rows in blocks of one shape, for any number of rows, and where they belong."""
-    for place, part in enumerate(parts.values()):
-        used, segments = _compact(table, part.segments)
-        of_class, stop = jax.random.fold_in(key, place), start + part.number
-        for number, done in enumerate(range(0, part.number, BLOCK)):
-            bases = None if part.bases is None else np.resize(part.bases[done:][:BLOCK], BLOCK)
-            first = start + done
-            rows = slice(first, min(first + BLOCK, stop))
-            yield rows, _block(of_class, number, used, segments, bases)
-        start = stop
+def fill(
+    out: np.ndarray,
+    seed: list[int],
+    table: _inputs.Table,
+    part: Joined,
+    threads: concurrent.futures.Executor,
+) -> list[concurrent.futures.Future[None]]:
+    """Makes a class' synthetic rows in threads: `interpolate` of what is drawn, in `out`."""
+    rows, neighbours, foreign = map(np.asarray, part.segments[:3])
+    dim, k = out.shape[1], neighbours.shape[1]
+    starts = np.asarray(table[rows])  # few: the table itself may lie on a device
+    ends = np.asarray(table[neighbours.ravel()]).reshape(-1, k, dim)
+    ways = (ends - starts[:, None]).reshape(-1, dim)
+
+    def make(number: int) -> None:
+        block = out[number * BLOCK : (number + 1) * BLOCK]
+        given = None if part.bases is None else part.bases[number * BLOCK :][: len(block)]
+        bases, columns, steps = drawn(seed, number, foreign, len(block), out.dtype, given)
+        # Without "clip" NumPy would copy through a buffer; all places are in the arrays.
+        np.take(ways, bases * k + columns, axis=0, out=block, mode="clip")
+        block *= steps[:, None]
+        block += starts.take(bases, axis=0, mode="clip")
+
+    return [threads.submit(make, number) for number in range(-(-len(out) // BLOCK))]
 
 
-def _compact(table: _inputs.Table, segments: Segments) -> tuple[jax.Array, Segments]:
-    """The rows that the segments touch, and the segments in their numbers; of few shapes."""
-    ends = np.column_stack([segments.rows, segments.neighbours])
-    rows, places = np.unique(ends, return_inverse=True)
-    used = jnp.asarray(table[np.resize(rows, _search.rounded(rows.size))])
-    places = jnp.asarray(places, jnp.int32)
-    segments = segments._replace(rows=places[:, 0], neighbours=places[:, 1:])
-    return used, _segments.padded(segments, _search.rounded(len(ends)))
+def seed_of(key: jax.Array, place: int) -> list[int]:
+    """What the draws of the class number `place` of those that gain rows are seeded with."""
+    return [*np.asarray(jax.random.key_data(key)).tolist(), place]
 
 
-@jax.jit
-def _block(
-    key: jax.Array, number: int, table: jax.Array, segments: Segments, bases: jax.Array | None
-) -> jax.Array:
-    draws = draw(jax.random.fold_in(key, number), segments, num_samples=BLOCK)
-    return interpolate(table, segments, draws if bases is None else draws._replace(bases=bases))
+def drawn(
+    seed: list[int],
+    number: int,
+    foreign: np.ndarray,
+    size: int,
+    dtype: np.dtype,
+    bases: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The fields of what `draw` draws, for a block, by NumPy: a tenth of the time on a CPU."""
+    rng, (count, k) = np.random.default_rng([*seed, number]), foreign.shape
+    columns, steps = rng.integers(k, size=size), rng.random(size, dtype)
+    halves = rng.random(size, dtype) / 2 if foreign.any() else None
+    bases = rng.integers(count, size=size) if bases is None else bases
+    if halves is not None:
+        steps *= np.where(foreign[bases, columns], halves, 1)
+    return bases, columns, steps

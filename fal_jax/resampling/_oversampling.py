@@ -1,7 +1,7 @@
 """Whole tables with synthetic rows added, on the host."""
 
-import collections
-import itertools
+import concurrent.futures
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,8 +13,6 @@ from jax.typing import ArrayLike
 
 from fal_jax.resampling import _blocks, _inputs, _segments
 from fal_jax.resampling._blocks import Joined
-
-_AHEAD = 4  # blocks that are made while the host copies
 
 
 class Resampled(NamedTuple):
@@ -198,11 +196,17 @@ def _with_synthetic(
     gained = (np.full(part.number, label, np.int32) for label, part in parts.items())
     names = np.concatenate([labels[kept], *gained])
     features = np.empty((names.size, table.shape[1]), table.dtype)
-    blocks = _blocks.blocks(key, table, given, parts)
-    made = collections.deque(itertools.islice(blocks, _AHEAD))  # while the given rows are copied
-    features[:given] = np.asarray(table)[kept]
-    while made:
-        place, block = made.popleft()
-        made.extend(itertools.islice(blocks, 1))
-        features[place] = np.asarray(block)[: place.stop - place.start]
+    stops = given + np.cumsum([0, *(part.number for part in parts.values())])
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        made = [
+            filled
+            for place, part in enumerate(parts.values())
+            for filled in _blocks.fill(
+                features[stops[place] : stops[place + 1]], _blocks.seed_of(key, place), table, part,
+                threads,
+            )
+        ]  # fmt: skip
+        features[:given] = np.asarray(table)[kept]
+        for filled in made:
+            filled.result()
     return Resampled(features, names)

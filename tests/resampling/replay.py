@@ -1,10 +1,9 @@
 """Random numbers that imbalanced-learn is handed in place of its own."""
 
-import jax
 import numpy as np
 
 from fal_jax import resampling
-from fal_jax.resampling import _blocks, _search, _segments
+from fal_jax.resampling import _blocks
 
 
 class Replay(np.random.RandomState):
@@ -35,7 +34,5 @@ class Replay(np.random.RandomState):
 def drawn(key, place, segments, number):
     """What a whole-table function draws for the class number `place` of those that gain rows."""
     assert number <= _blocks.BLOCK
-    key = jax.random.fold_in(jax.random.fold_in(key, place), 0)
-    segments = _segments.padded(segments, _search.rounded(segments.rows.size))
-    draws = resampling.draw(key, segments, num_samples=_blocks.BLOCK)
-    return resampling.Draws(*(np.asarray(part)[:number] for part in draws))
+    foreign, dtype = np.asarray(segments.foreign), segments.shares.dtype
+    return resampling.Draws(*_blocks.drawn(_blocks.seed_of(key, place), 0, foreign, number, dtype))
