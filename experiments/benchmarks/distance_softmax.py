@@ -59,7 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     options, console, started = parse(arguments), Console(width=110), time.perf_counter()
     environment = records.environment()  # at the start: the tree may change while this runs
     sizes = list(itertools.product(options.classes, options.widths))
-    rounds = []
+    rounds, path = [], options.out / "benchmark_distance_softmax.json"
+    record: dict[str, Any] = {
+        "experiment": "benchmark_distance_softmax",
+        "examples": options.examples,
+        "environment": environment,
+    }
     for number, (classes, width) in itertools.product(range(options.rounds), sizes):
         if number > 0 and is_large(options.examples, classes):
             continue
@@ -70,16 +75,9 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
             told = {"round": number, "contestant": f"{size}: {name}", "size": size, "name": name}
             told |= {"classes": classes, "width": width}
             rounds.append(told | found)
-    record = {
-        "experiment": "benchmark_distance_softmax",
-        "examples": options.examples,
-        "seconds": round(time.perf_counter() - started, 1),
-        "environment": environment,
-        "claims": claims(rounds),
-        "rounds": rounds,
-    }
-    path = options.out / "benchmark_distance_softmax.json"
-    records.write_json(path, record)
+        seconds = round(time.perf_counter() - started, 1)
+        record |= {"seconds": seconds, "claims": claims(rounds), "rounds": rounds}
+        records.write_json(path, record)  # so that a run that is stopped leaves what it has
     console.print(report(record))
     for claim in record["claims"]:
         console.print(
