@@ -134,4 +134,5 @@ CONTESTANTS = {
     "torch, expanded": torch_expanded,
     "four products": products,
 }
-OF_FEW_CLASSES = ("fal_jax, differences", "JAX, centred")
+MOST_CLASSES = {"fal_jax, differences": 100, "JAX, centred": 1000}
+"""Up to which some run: differences of 1,000 classes take minutes."""
