@@ -30,16 +30,15 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 from rich.console import Console
-from sklearn import metrics
 
 from experiments import command, records
-from fal_jax import data, models, training
+from fal_jax import data, metrics, models, training
 from fal_jax.estimators import METHODS, middle_settings
 
 ORDERS = ("full", "again", "slices", "pools", "blocks", "file")
 FILES, HELD_OUT = 10, 2
 _BLOCK = 2**13
-_SCORES = {"roc_auc": metrics.roc_auc_score, "average_precision": metrics.average_precision_score}
+_SCORES = {"roc_auc": metrics.roc_auc, "average_precision": metrics.average_precision}
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
@@ -116,7 +115,7 @@ def scored(
             ].logits
             scores = np.asarray(logits[:, 1] - logits[:, 0])
             results[name][order] = {
-                key: round(float(score(table.labels[split:], scores)), 6)
+                key: round(float(score(scores, table.labels[split:])), 6)
                 for key, score in _SCORES.items()
             }
     return results
@@ -194,15 +193,16 @@ def differences(by_order: dict[str, list[dict[str, float]]]) -> dict[str, dict[s
         for key in _SCORES:
             pairs = zip(by_order[order], by_order["full"], strict=True)
             values = np.array([one[key] - other[key] for one, other in pairs])
-            mean, error = values.mean(), scipy.stats.sem(values)
-            half = float(error * scipy.stats.t.ppf(0.975, len(values) - 1))
-            same = not values.any()
-            p_value = 1.0 if same else float(scipy.stats.ttest_1samp(values, 0.0).pvalue)
+            size, ahead = len(values), int((values > 0).sum())
+            found = metrics.Comparison(  # tables are independent: nothing to correct
+                float(values.mean()), float(scipy.stats.sem(values)), size - 1, ahead, size
+            )
+            half = found.error * float(scipy.stats.t.ppf(0.975, found.freedom))
             told[order][key] = {
-                "mean": round(float(mean), 6),
-                "low": round(float(mean) - half, 6),
-                "high": round(float(mean) + half, 6),
-                "p_value": round(p_value, 6),
+                "mean": round(found.difference, 6),
+                "low": round(found.difference - half, 6),
+                "high": round(found.difference + half, 6),
+                "p_value": round(found.p_value(), 6),
             }
     return told
 

@@ -31,7 +31,7 @@ from fal_jax.estimators import METHODS, middle_settings
 from fal_jax.training import _placing, _streaming
 
 _REPEATS = 3
-_PARTS = 64  # held in memory, of some 65,536 rows each
+_PARTS = 64  # held in memory, of some 131,072 rows each
 
 
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
