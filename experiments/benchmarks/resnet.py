@@ -2,14 +2,19 @@
 
     python -m experiments.benchmarks.resnet           # pip install ".[benchmarks]" first
     python -m experiments.benchmarks.resnet --rounds 1 --steps 3
+    python -m experiments.benchmarks.resnet --together 50 --dtype bfloat16     # on a GPU
+
+On a GPU set XLA_PYTHON_CLIENT_PREALLOCATE=false, so that the contestants find memory.
 
 Every contestant runs in a process of its own, one after the other, in rounds: random images, SGD
-with momentum, float32; PyTorch with channels last. A speed is the median over steps, a ratio is
-taken within a round, and the median over rounds is told. The first step, which compiles, is left
-out.
+with momentum; PyTorch with channels last, on a GPU where JAX is. A speed is the median over
+stretches of steps, at whose end the loss is read (take many steps a stretch on a GPU, where one is
+sent off while another runs); a ratio is taken within a round, and the median over rounds is told.
+The first step, which compiles, is left out.
 """
 
 import argparse
+import functools
 import pathlib
 import statistics
 import time
@@ -17,6 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
@@ -31,7 +37,7 @@ CLASSES = 10
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the rounds; returns the path of their record."""
     options, console, environment = parse(arguments), Console(), records.environment()
-    sizes = options.batch_size, options.depth, options.steps
+    sizes = options.batch_size, options.depth, options.dtype, options.steps, options.together
     rounds: list[dict[str, Any]] = []
     for number in range(options.rounds):
         found = {
@@ -48,10 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "experiment": "benchmark_resnet",
         "batch_size": options.batch_size,
         "depth": options.depth,
+        "dtype": options.dtype,
+        "together": options.together,
         "environment": environment,
         "rounds": rounds,
     }
-    path = options.out / "benchmark_resnet.json"
+    device = jax.devices()[0]
+    where = "" if device.platform == "cpu" else f"_{device.platform}_{options.dtype}"
+    path = options.out / f"benchmark_resnet{where}.json"
     records.write_json(path, record)
     console.print(f"Record: {path}")
     return path
@@ -62,17 +72,22 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = command.parser("experiments.benchmarks.resnet", __doc__)
     add = parser.add_argument
     add("--rounds", type=command.positive, default=3, help="default: 3")
-    add("--steps", type=command.positive, default=15, help="that are timed (default: 15)")
+    add("--steps", type=command.positive, default=15, help="stretches timed (default: 15)")
+    add("--together", type=command.positive, default=1, help="steps a stretch (default: 1)")
+    add("--dtype", choices=("float32", "bfloat16"), default="float32", help="of the computation")
     add("--batch-size", type=command.positive, default=128, help="default: 128")
     add("--depth", type=command.positive, default=32, help="of the ResNets (default: 32)")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)
 
 
-def measure(name: str, batch_size: int, depth: int, steps: int) -> dict[str, Any]:
-    """Speed of this package's network, its batch split over all cores."""
+def measure(
+    name: str, batch_size: int, depth: int, dtype: str, steps: int, together: int
+) -> dict[str, Any]:
+    """Speed of this package's network, its batch split over all devices or cores."""
     command.use_all_cores()
-    model = models.resnet(depth, CLASSES) if name == "resnet" else models.small_convnet(CLASSES)
+    make = functools.partial(models.resnet, depth) if name == "resnet" else models.small_convnet
+    model = make(CLASSES, dtype=jnp.dtype(dtype))
     optimizer, axis = optax.sgd(0.1, momentum=0.9), "batch"
     mesh = jax.make_mesh((jax.device_count(),), (axis,), (AxisType.Auto,))
     everywhere, split = PartitionSpec(), PartitionSpec(axis)
@@ -98,34 +113,42 @@ def measure(name: str, batch_size: int, depth: int, steps: int) -> dict[str, Any
     state = jax.device_put(state, NamedSharding(mesh, everywhere))
     batch = jax.device_put(images_and_labels(batch_size), NamedSharding(mesh, split))
 
-    def train() -> float:
+    def train() -> jax.Array:
         nonlocal state
         state, loss = update(state, *batch)
-        return float(loss)
+        return loss
 
-    return {"devices": jax.device_count(), **timed(train, batch_size, steps)}
+    return {"devices": jax.device_count(), **timed(train, batch_size, steps, together)}
 
 
-def measure_torch(batch_size: int, depth: int, steps: int) -> dict[str, Any]:
+def measure_torch(
+    batch_size: int, depth: int, dtype: str, steps: int, together: int
+) -> dict[str, Any]:
     """Speed of the same network in PyTorch."""
     import torch  # pyrefly: ignore[missing-import]  # only in this process
 
     from experiments.benchmarks import torch_resnet
 
+    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
+    torch.set_default_device(device)
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU, as JAX by default
     layout = torch.channels_last
     network = torch_resnet.ResNet(depth, CLASSES).to(memory_format=layout)
     optimizer = torch.optim.SGD(network.parameters(), 0.1, momentum=0.9)
-    images, labels = map(torch.from_numpy, images_and_labels(batch_size))
+    images, labels = (torch.from_numpy(a).to(device) for a in images_and_labels(batch_size))
     images = images.permute(0, 3, 1, 2).contiguous(memory_format=layout)
 
-    def train() -> float:
+    def train() -> torch.Tensor:
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(network(images)[1], labels)
+        with torch.autocast(device, torch.bfloat16, enabled=dtype == "bfloat16"):
+            logits = network(images)[1]
+        loss = torch.nn.functional.cross_entropy(logits.float(), labels)
         loss.backward()
         optimizer.step()
-        return loss.item()
+        return loss.detach()
 
-    return {"threads": torch.get_num_threads(), **timed(train, batch_size, steps)}
+    found = timed(train, batch_size, steps, together)
+    return {"device": device, "threads": torch.get_num_threads(), **found}
 
 
 def images_and_labels(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -134,15 +157,17 @@ def images_and_labels(batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     return images, np.arange(batch_size) % CLASSES
 
 
-def timed(train: Callable[[], float], batch_size: int, steps: int) -> dict[str, float]:
-    """The median speed of a step, and the last loss."""
-    train()
+def timed(train: Callable[[], Any], batch_size: int, steps: int, together: int) -> dict[str, float]:
+    """The median speed of stretches of steps, and the last loss."""
+    float(train())
     seconds, loss = [], 0.0
     for _ in range(steps):
         started = time.perf_counter()
-        loss = train()
+        for _ in range(together - 1):
+            train()
+        loss = float(train())
         seconds.append(time.perf_counter() - started)
-    speed = round(batch_size / statistics.median(seconds), 1)
+    speed = round(batch_size * together / statistics.median(seconds), 1)
     return {"images_per_second": speed, "loss": round(loss, 4)}
 
 

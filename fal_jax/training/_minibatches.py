@@ -120,15 +120,17 @@ def _step(
 
 
 def _steps(
-    build, transform, split, state, settings, rows, batches, rates, seed, first
+    build, transform, split, state, settings, rows, batches, rates, seed, first, number
 ) -> tuple[TrainState, jax.Array]:
-    """Several steps as one program."""
+    """The first `number` steps as one program, with their losses `[steps]`."""
 
-    def body(state: TrainState, per_step: tuple) -> tuple[TrainState, jax.Array]:
-        places, rate, number = per_step
-        return _step(build, transform, split, state, settings, rows, places, rate, seed, number)
+    def body(done: jax.Array, carry: tuple) -> tuple[TrainState, jax.Array]:
+        state, losses = carry
+        now = batches[done], rates[done], seed, first + done
+        state, loss = _step(build, transform, split, state, settings, rows, *now)
+        return state, losses.at[done].set(loss)
 
-    return jax.lax.scan(body, state, (batches, rates, first + jnp.arange(len(rates))))
+    return jax.lax.fori_loop(0, number, body, (state, jnp.zeros(len(rates))))
 
 
 def _confusion(
@@ -150,14 +152,20 @@ def _confusion(
     return jnp.sum(is_class[:, :, None] & is_taken_for[:, None, :], axis=0)
 
 
-def _all_at_once(program: Callable, mesh: Mesh) -> Callable:
+def _all_at_once(program: Callable, mesh: Mesh, block: int = 64) -> Callable:
+    """Pads to whole blocks of steps: epochs that differ by one share a program."""
+
     def steps(state, settings, rows, batches, rates, seed, first, *, on_step=lambda _: None):
         _check_even(batches, mesh)
-        numbers = np.asarray(rates, np.float32), np.uint32(seed), np.int32(first)
+        number = len(rates)
+        added = -number % block
+        batches = np.pad(batches, [(0, added), (0, 0)])
+        rates = np.pad(np.asarray(rates, np.float32), (0, added))
         batches = placed(batches, mesh, PartitionSpec(None, AXIS))
-        state, losses = program(state, dict(settings), rows, batches, *numbers)
-        losses = np.asarray(losses)
-        on_step(len(losses))
+        numbers = np.uint32(seed), np.int32(first), np.int32(number)
+        state, losses = program(state, dict(settings), rows, batches, rates, *numbers)
+        losses = np.asarray(losses)[:number]
+        on_step(number)
         return state, losses
 
     return steps
