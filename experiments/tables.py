@@ -128,14 +128,20 @@ def page(folder: pathlib.Path = RESULTS) -> str:
         if draw is None:
             continue
         environment = record["environment"]
-        machine, packages = environment["machine"], environment["packages"]
+        packages = environment["packages"]
         parts.append(
             f"## {path.stem}\n\n"
             f"`python -m experiments.{' '.join(environment['command'])}` at {environment['commit']}"
-            f" in {record['seconds']:.0f} s on {machine['cores']} cores ({machine['processor']}), "
+            f" in {record['seconds']:.0f} s on {_machine(**environment['machine'])}, "
             f"jax {packages['jax']}. {_NOTES[record['experiment']]}\n\n{draw(record)}"
         )
     return "\n\n".join(parts) + "\n"
+
+
+def _machine(processor: str, cores: int, devices: Sequence[str], device_kind: str) -> str:
+    """What a record was made on."""
+    host = f"{cores} cores ({processor})"
+    return host if device_kind == "cpu" else f"{len(devices)} {device_kind}, {host}"
 
 
 _RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"
