@@ -101,8 +101,6 @@ def long_tailed(record: dict) -> str:
     bands = ("many", "medium", "few")
     rows = []
     for method, runs in record["results"].items():
-        errors = [run["last"]["error"] for run in runs]
-        spread = f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else ""
         figures = paper.published_errors(record, method)
         accuracies = (
             f"{np.mean([run['last'][band] for run in runs]):.3f}"
@@ -111,10 +109,15 @@ def long_tailed(record: dict) -> str:
             for band in bands
         )
         beside = (figures.get(source, "") for source in paper.TABLE_4)
-        rows.append(
-            [method, str(len(runs)), f"{np.mean(errors):.2f}{spread}", *beside, *accuracies]
-        )
+        rows.append([method, str(len(runs)), error(runs), *beside, *accuracies])
     return markdown.table(["method", "seeds", "error %", *paper.TABLE_4, *bands], rows)
+
+
+def error(runs: Sequence[dict]) -> str:
+    """Mean ± standard deviation over the seeds of the error in percent with the last weights."""
+    errors = [run["last"]["error"] for run in runs]
+    spread = f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else ""
+    return f"{np.mean(errors):.2f}{spread}"
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
