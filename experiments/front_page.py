@@ -6,6 +6,7 @@ import re
 
 from experiments import markdown, paper, statistics, study, tables
 from experiments.study import Group, Record
+from fal_jax.estimators import IMAGE_METHODS
 
 ROOT = pathlib.Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
@@ -45,7 +46,7 @@ def images(folder: pathlib.Path = tables.RESULTS) -> str:
     records = sorted(map(_read, paths), key=lambda r: (r["network"], -r["imbalance_factor"]))
     columns = {f"{r['network']}, 1:{r['imbalance_factor']:g}": r["results"] for r in records}
     printed = [(source, factor) for source in paper.TABLE_4 for factor in (100, 10)]
-    methods = dict.fromkeys(name for results in columns.values() for name in results)
+    methods = [name for name in IMAGE_METHODS if any(name in found for found in columns.values())]
     rows = [
         [
             name,

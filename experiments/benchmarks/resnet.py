@@ -37,6 +37,7 @@ CLASSES = 10
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs the rounds; returns the path of their record."""
     options, console, environment = parse(arguments), Console(), records.environment()
+    started = time.perf_counter()
     sizes = options.batch_size, options.depth, options.dtype, options.steps, options.together
     rounds: list[dict[str, Any]] = []
     for number in range(options.rounds):
@@ -56,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "depth": options.depth,
         "dtype": options.dtype,
         "together": options.together,
+        "seconds": round(time.perf_counter() - started, 1),
         "environment": environment,
         "rounds": rounds,
     }
