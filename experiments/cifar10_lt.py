@@ -46,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
         paths = image_study.run(setup, options, console)
     except (OSError, ValueError, ImportError) as error:
         raise SystemExit(str(error)) from error
-    for path in paths:
-        image_records.report(path, console)
+    if jax.process_index() == 0:  # which alone writes the records
+        for path in paths:
+            image_records.report(path, console)
     return paths
 
 

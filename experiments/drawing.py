@@ -27,6 +27,8 @@ LINES = {
     "LGM": (YELLOW, ":"),
     "FAL": (BLUE, "-"),
     "CB-FAL": (BLUE, "--"),
+    "FAL-fixed": (BLUE, ":"),
+    "CB-FAL-fixed": (BLUE, "-."),
     "FAML": (GREEN, "-"),
     "FAML-0.999": (GREEN, "--"),
     "CB-FAML": (GREEN, "-."),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from experiments.image_recipes import Recipe, network
-from fal_jax import anchors, data, training
+from fal_jax import anchors, data, losses, training
 from fal_jax.data import Images
 from fal_jax.estimators import IMAGE_FAMILY, IMAGE_METHODS
 from fal_jax.training import TrainState
@@ -127,7 +127,8 @@ def train(
 
     Returns:
       "settings", "last" and "best" epoch (see `scores`), the "losses" and "learning_rates" by
-      epoch and the "errors" of the epochs that were scored; and the last state.
+      epoch, the "errors" of the epochs that were scored, and "anchor_distances", squared, the
+      least, median and largest between two at the end, or None; and the last state.
     """
     recipe, images = setup.recipe, setup.images
     epochs = epochs or recipe.epochs
@@ -160,7 +161,8 @@ def train(
     )
     if checkpoints is not None:
         checkpoints.close()
-    return {"settings": settings, **told(history, task.class_counts)}, state
+    found = told(history, task.class_counts) | {"anchor_distances": anchor_distances(state)}
+    return {"settings": settings, **found}, state
 
 
 def told(history: list[Report], class_counts: np.ndarray) -> Report:
@@ -174,6 +176,17 @@ def told(history: list[Report], class_counts: np.ndarray) -> Report:
         "learning_rates": [round(e["learning_rate"], 7) for e in history],
         "errors": [[score["epoch"], score["error"]] for score in found],
     }
+
+
+def anchor_distances(state: TrainState) -> list[float] | None:
+    """The least, median and largest squared distance between two anchors, where there are any."""
+    found = training.model_params(state)["head"].get("anchors")
+    if found is None:
+        return None
+    places = np.asarray(found)  # of all processes: one that holds them whole can read them
+    between = np.asarray(losses.squared_distances(places, places))
+    pairs = between[np.triu_indices(len(between), k=1)]
+    return [round(float(value), 4) for value in (pairs.min(), np.median(pairs), pairs.max())]
 
 
 def scores(confusion: list[list[int]], class_counts: np.ndarray) -> Report:

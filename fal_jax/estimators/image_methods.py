@@ -45,6 +45,7 @@ def _row(like: str, *tuned: str, **fixed: float) -> Method:
 
 
 _WINDOW = {"ratio": 1.3, "every": 200.0}
+_STILL = {**_WINDOW, "rate": 0.0}
 
 IMAGE_METHODS: Mapping[str, Method] = {
     "CE": _row("CE"),
@@ -57,8 +58,13 @@ IMAGE_METHODS: Mapping[str, Method] = {
     "FAML": _row("FAML", *_ANCHORED, "gamma", **_WINDOW),
     "CB-FAL": _row("FAL", *_ANCHORED, "gamma", "one_minus_beta"),
     "CB-FAML": _row("FAML", *_ANCHORED, "gamma", "one_minus_beta", **_WINDOW),
+    "FAL-fixed": _row("FAML-0.999", *_ANCHORED, "gamma", **_STILL),
+    "CB-FAL-fixed": _row("FAML-0.999", *_ANCHORED, "gamma", "one_minus_beta", **_STILL),
 }
 """The methods of the paper's Table 4, LGM and FL+LGM of its Table 2, and its future work.
+
+In FAL-fixed the anchors stay where they start, and the features alone move; that rare classes need
+no learned classifier is shown for a simplex by Yang et al. (NeurIPS 2022).
 
 Focal loss is that of the softmax, where Cui et al. (CVPR 2019) take one sigmoid a class.
 """

@@ -77,7 +77,10 @@ def test_what_tells_one_method_for_images_from_another():
     assert {name for name, value in gamma.items() if not value} == {"CE", "CB-CE", "LGM"}
     balanced = {name for name, m in IMAGE_METHODS.items() if "one_minus_beta" in m.search}
     assert balanced == {name for name in IMAGE_METHODS if name.startswith("CB-")}
-    assert {name for name, m in IMAGE_METHODS.items() if m.rule} == {"FAML", "CB-FAML"}
+    moved = {name for name, m in IMAGE_METHODS.items() if m.rule}
+    still = {name for name in moved if IMAGE_METHODS[name].fixed.get("rate") == 0}
+    assert moved - still == {"FAML", "CB-FAML"}
+    assert still == {"FAL-fixed", "CB-FAL-fixed"}
 
 
 def test_resampling_alone_tells_its_methods_from_cross_entropy():
