@@ -97,9 +97,13 @@ def plane(
     return {
         "settings": report["settings"],
         "error": report["last"]["error"],
-        "features": np.round(outputs.features, 3).tolist(),
-        "anchors": None if anchors is None else np.round(anchors, 3).tolist(),
+        "features": _rounded(outputs.features),
+        "anchors": None if anchors is None else _rounded(anchors),
     }
+
+
+def _rounded(array: np.ndarray) -> list[list[float]]:
+    return np.round(np.asarray(array, np.float64), 3).tolist()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,10 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
 IN_BRIEF = ("CE", "CE x8", "FL", "FAL", "FAML", "FAL-light", "FAL-light x8", "XGBoost")
 _METRICS = {"average_precision": "AP", "f1": "F1", "balanced_accuracy": "BA"}
-_MARK = re.compile(r"(<!-- (?:(images)|study(: in brief)?) -->).*?<!-- end -->", re.DOTALL)
+_MARK = re.compile(
+    r"(?P<mark><!-- (?:(?P<images>images)|study(?P<brief>: in brief)?) -->).*?<!-- end -->",
+    re.DOTALL,
+)
 
 
 def filled(text: str, folder: pathlib.Path = tables.RESULTS) -> str:
@@ -23,9 +26,10 @@ def filled(text: str, folder: pathlib.Path = tables.RESULTS) -> str:
     records = study.whole(study.group(study.read(folder), "holdout", "equal"))
 
     def fill(match: re.Match[str]) -> str:
-        names = [name for name in study.methods(records) if not match[3] or name in IN_BRIEF]
-        made = images(folder) if match[2] else table(records, names)
-        return f"{match[1]}\n\n{made}\n\n<!-- end -->"
+        brief = match["brief"]
+        names = [name for name in study.methods(records) if not brief or name in IN_BRIEF]
+        made = images(folder) if match["images"] else table(records, names)
+        return f"{match['mark']}\n\n{made}\n\n<!-- end -->"
 
     return _MARK.sub(fill, text)
 
@@ -41,25 +45,38 @@ def table(records: Group, names: list[str]) -> str:
 
 
 def images(folder: pathlib.Path = tables.RESULTS) -> str:
-    """Errors in percent by method, a column for each record of CIFAR-10-LT, and the published."""
-    paths = folder.glob("cifar10_lt_*.json")
-    records = sorted(map(_read, paths), key=lambda r: (r["network"], -r["imbalance_factor"]))
-    columns = {f"{r['network']}, 1:{r['imbalance_factor']:g}": r["results"] for r in records}
-    printed = [(source, factor) for source in paper.TABLE_4 for factor in (100, 10)]
-    methods = [name for name in IMAGE_METHODS if any(name in found for found in columns.values())]
+    """Errors in percent by method: a column for each record of CIFAR-10-LT, and the published."""
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("cifar10_lt_*.json"))]
+    records = {_title(record): record for record in found}
+    if len(records) < len(found):
+        raise ValueError(f"two of {len(found)} records of {folder} have one title: {[*records]}.")
+    methods = [name for name in IMAGE_METHODS if any(name in r["results"] for r in found)]
+    printed = {record["imbalance_factor"]: record for record in found}
     rows = [
         [
             name,
-            *(tables.error(found[name]) if name in found else "" for found in columns.values()),
-            *(f"{paper.TABLE_4[s].get(name, {}).get(factor, '')}" for s, factor in printed),
+            *(
+                tables.mean_error(record["results"][name]) if name in record["results"] else ""
+                for record in found
+            ),
+            *(
+                paper.published_errors(record, name).get(source, "")
+                for source in paper.TABLE_4
+                for record in printed.values()
+            ),
         ]
         for name in methods
     ]
-    return markdown.table(["method", *columns, *(f"{s}, 1:{f}" for s, f in printed)], rows)
+    published = [f"{source}, 1:{factor:g}" for source in paper.TABLE_4 for factor in printed]
+    return markdown.table(["method", *records, *published], rows)
 
 
-def _read(path: pathlib.Path) -> Record:
-    return json.loads(path.read_text())
+def _title(record: Record) -> str:
+    """What tells one column from another."""
+    kind = "" if record["kind"] == "exponential" else f", {record['kind']}"
+    dtype = "" if record["dtype"] == "float32" else f", {record['dtype']}"
+    network, recipe = record["network"], record["recipe"]
+    return f"{network}, {recipe['epochs']} epochs, 1:{record['imbalance_factor']:g}{kind}{dtype}"
 
 
 def _cell(record: Record, name: str, metric: str) -> str:

@@ -127,8 +127,8 @@ def train(
 
     Returns:
       "settings", "last" and "best" epoch (see `scores`), the "losses" and "learning_rates" by
-      epoch, the "errors" of the epochs that were scored, and "anchor_distances", squared, the
-      least, median and largest between two at the end, or None; and the last state.
+      epoch, the "errors" of the epochs that were scored, and "anchor_distances" at the end (see
+      there); and the last state.
     """
     recipe, images = setup.recipe, setup.images
     epochs = epochs or recipe.epochs
@@ -178,15 +178,16 @@ def told(history: list[Report], class_counts: np.ndarray) -> Report:
     }
 
 
-def anchor_distances(state: TrainState) -> list[float] | None:
-    """The least, median and largest squared distance between two anchors, where there are any."""
+def anchor_distances(state: TrainState) -> dict[str, float] | None:
+    """The "least", "median" and "largest" squared distance of two anchors, if there are any."""
     found = training.model_params(state)["head"].get("anchors")
     if found is None:
         return None
-    places = np.asarray(found)  # of all processes: one that holds them whole can read them
+    places = np.asarray(found)  # each process has them whole, and computes for itself
     between = np.asarray(losses.squared_distances(places, places))
     pairs = between[np.triu_indices(len(between), k=1)]
-    return [round(float(value), 4) for value in (pairs.min(), np.median(pairs), pairs.max())]
+    values = {"least": pairs.min(), "median": np.median(pairs), "largest": pairs.max()}
+    return {name: round(float(value), 4) for name, value in values.items()}
 
 
 def scores(confusion: list[list[int]], class_counts: np.ndarray) -> Report:

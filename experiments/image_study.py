@@ -45,7 +45,8 @@ def run(setup: Setup, options: argparse.Namespace, console: Console) -> list[pat
                     progress.update(bar, description=f"{method}, {factor:g}, seed {seed}")
                     follow = _Follower(progress, bar, setup, len(task.train))
                     if seed not in image_records.seeds(record, method):
-                        _one(method, task, setup, options, path, record, follow)
+                        made = {"seed": seed, "commit": started["commit"]}
+                        _one(method, task, setup, options, path, record, made, follow)
                     follow.finish()
     return [path for path, _ in opened.values()]
 
@@ -57,9 +58,10 @@ def _one(
     options: argparse.Namespace,
     path: pathlib.Path,
     record: Record,
+    made: dict[str, Any],
     follow: "_Follower",
 ) -> None:
-    """Tunes a method if it is not, trains it and adds both to the record."""
+    """Tunes a method if it is not, trains it and adds both to the record, with how it was made."""
     started = time.perf_counter()
     if method not in record["tuning"]:
         record["tuning"][method] = tune(method, task, setup, options)
@@ -79,8 +81,7 @@ def _one(
             on_epoch=lambda epoch: log(epoch, task.class_counts),
         )
     seconds = round(time.perf_counter() - started, 1)
-    made = {"seed": task.seed, "commit": record["environment"]["commit"], "seconds": seconds}
-    record["made"].setdefault(method, []).append(made)
+    record["made"].setdefault(method, []).append({**made, "seconds": seconds})
     record["results"].setdefault(method, []).append({"seed": task.seed, **found})
     _write(path, record)
     if jax.process_index() == 0 and not options.keep_checkpoints:

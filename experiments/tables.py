@@ -109,11 +109,11 @@ def long_tailed(record: dict) -> str:
             for band in bands
         )
         beside = (figures.get(source, "") for source in paper.TABLE_4)
-        rows.append([method, str(len(runs)), error(runs), *beside, *accuracies])
+        rows.append([method, str(len(runs)), mean_error(runs), *beside, *accuracies])
     return markdown.table(["method", "seeds", "error %", *paper.TABLE_4, *bands], rows)
 
 
-def error(runs: Sequence[dict]) -> str:
+def mean_error(runs: Sequence[dict]) -> str:
     """Mean ± standard deviation over the seeds of the error in percent with the last weights."""
     errors = [run["last"]["error"] for run in runs]
     spread = f" ± {np.std(errors, ddof=1):.2f}" if len(errors) > 1 else ""
@@ -135,16 +135,16 @@ def page(folder: pathlib.Path = RESULTS) -> str:
         parts.append(
             f"## {path.stem}\n\n"
             f"`python -m experiments.{' '.join(environment['command'])}` at {environment['commit']}"
-            f" in {record['seconds']:.0f} s on {_machine(**environment['machine'])}, "
+            f" in {record['seconds']:.0f} s on {_machine(environment['machine'])}, "
             f"jax {packages['jax']}. {_NOTES[record['experiment']]}\n\n{draw(record)}"
         )
     return "\n\n".join(parts) + "\n"
 
 
-def _machine(processor: str, cores: int, devices: Sequence[str], device_kind: str) -> str:
+def _machine(machine: dict) -> str:
     """What a record was made on."""
-    host = f"{cores} cores ({processor})"
-    return host if device_kind == "cpu" else f"{len(devices)} {device_kind}, {host}"
+    host, kind = f"{machine['cores']} cores ({machine['processor']})", machine["device_kind"]
+    return host if kind == "cpu" else f"{len(machine['devices'])} {kind}, {host}"
 
 
 _RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"

@@ -62,8 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
         "rounds": rounds,
     }
     device = jax.devices()[0]
-    where = "" if device.platform == "cpu" else f"_{device.platform}_{options.dtype}"
-    path = options.out / f"benchmark_resnet{where}.json"
+    where = "" if device.platform == "cpu" else f"_{device.platform}"
+    dtype = "" if options.dtype == "float32" else f"_{options.dtype}"
+    path = options.out / f"benchmark_resnet{where}{dtype}.json"
     records.write_json(path, record)
     console.print(f"Record: {path}")
     return path

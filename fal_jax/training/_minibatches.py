@@ -120,9 +120,19 @@ def _step(
 
 
 def _steps(
-    build, transform, split, state, settings, rows, batches, rates, seed, first, number
+    build: Build,
+    transform: Transform,
+    split: NamedSharding,
+    state: TrainState,
+    settings: Settings,
+    rows: Rows,
+    batches: jax.Array,
+    rates: jax.Array,
+    seed: jax.Array,
+    first: jax.Array,
+    num_steps: jax.Array,
 ) -> tuple[TrainState, jax.Array]:
-    """The first `number` steps as one program, with their losses `[steps]`."""
+    """The first `num_steps` batches as one program, with their losses; 0 for the others."""
 
     def body(done: jax.Array, carry: tuple) -> tuple[TrainState, jax.Array]:
         state, losses = carry
@@ -130,7 +140,7 @@ def _steps(
         state, loss = _step(build, transform, split, state, settings, rows, *now)
         return state, losses.at[done].set(loss)
 
-    return jax.lax.fori_loop(0, number, body, (state, jnp.zeros(len(rates))))
+    return jax.lax.fori_loop(0, num_steps, body, (state, jnp.zeros(len(rates))))
 
 
 def _confusion(
@@ -153,19 +163,19 @@ def _confusion(
 
 
 def _all_at_once(program: Callable, mesh: Mesh, block: int = 64) -> Callable:
-    """Pads to whole blocks of steps: epochs that differ by one share a program."""
+    """Pads to whole blocks of steps, so that epochs that differ by one mostly share a program."""
 
     def steps(state, settings, rows, batches, rates, seed, first, *, on_step=lambda _: None):
         _check_even(batches, mesh)
-        number = len(rates)
-        added = -number % block
+        num_steps = len(rates)
+        added = max(-(-num_steps // block), 1) * block - num_steps
         batches = np.pad(batches, [(0, added), (0, 0)])
         rates = np.pad(np.asarray(rates, np.float32), (0, added))
         batches = placed(batches, mesh, PartitionSpec(None, AXIS))
-        numbers = np.uint32(seed), np.int32(first), np.int32(number)
+        numbers = np.uint32(seed), np.int32(first), np.int32(num_steps)
         state, losses = program(state, dict(settings), rows, batches, rates, *numbers)
-        losses = np.asarray(losses)[:number]
-        on_step(number)
+        losses = np.asarray(losses)[:num_steps]
+        on_step(num_steps)
         return state, losses
 
     return steps

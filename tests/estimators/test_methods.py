@@ -77,10 +77,22 @@ def test_what_tells_one_method_for_images_from_another():
     assert {name for name, value in gamma.items() if not value} == {"CE", "CB-CE", "LGM"}
     balanced = {name for name, m in IMAGE_METHODS.items() if "one_minus_beta" in m.search}
     assert balanced == {name for name in IMAGE_METHODS if name.startswith("CB-")}
-    moved = {name for name, m in IMAGE_METHODS.items() if m.rule}
-    still = {name for name in moved if IMAGE_METHODS[name].fixed.get("rate") == 0}
-    assert moved - still == {"FAML", "CB-FAML"}
-    assert still == {"FAL-fixed", "CB-FAL-fixed"}
+    assert {name for name, m in IMAGE_METHODS.items() if m.rule} == {"FAML", "CB-FAML"}
+
+
+@pytest.mark.parametrize("name", ["FAL", "FAL-fixed", "CB-FAL", "CB-FAL-fixed"])
+def test_fixed_anchors_alone_get_no_gradient(rng, name):
+    method = IMAGE_METHODS[name]
+    batch = Batch(np.zeros((12, 3)), rng.integers(0, 4, 12), np.ones(12, bool))
+    settings = {**method.fixed, "class_counts": np.array([4000, 300, 30, 5])}
+
+    def loss(features, anchors):
+        outputs = Outputs(features, np.zeros((12, 4)))
+        return method.loss(outputs, {"anchors": anchors}, batch, settings)
+
+    found = jax.grad(loss, argnums=(0, 1))(rng.normal(size=(12, 3)), rng.normal(size=(4, 3)))
+    assert np.abs(found[0]).min() > 0
+    assert np.any(found[1]) == (not name.endswith("-fixed"))
 
 
 def test_resampling_alone_tells_its_methods_from_cross_entropy():

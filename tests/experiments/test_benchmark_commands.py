@@ -151,8 +151,9 @@ def test_claims_of_the_distance_softmax_are_ratios_within_a_round():
 def test_resnet(tmp_path):
     pytest.importorskip("torch", reason="PyTorch is not installed, see the extra benchmarks")
     record = call(
-        resnet, "--rounds", 1, "--steps", 1, "--batch-size", 8, "--depth", 8, "--out", tmp_path
-    )
+        resnet, "--rounds", 1, "--steps", 1, "--together", 2, "--batch-size", 8, "--depth", 8,
+        "--out", tmp_path,
+    )  # fmt: skip
     ours, small, torch = record["rounds"]
     assert [f["network"] for f in (ours, torch)] == ["ResNet-8", "ResNet-8 in PyTorch"]
     assert torch["over_torch"] == 1

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import cifar10_lt
+from experiments import cifar10_lt, records
 from tests.data.prepared import prepare
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -96,6 +96,8 @@ def test_killed_and_resumed_it_equals_the_uninterrupted_run(whole, tfds, tmp_pat
     finished(called(tfds, tmp_path, *arguments, "--resume"))
     record = record_in(tmp_path)
     assert record["results"] == whole[1]["results"]
+    distances = record["results"]["FAML"][0]["anchor_distances"]
+    assert 0 < distances["least"] < distances["median"] < distances["largest"]
     assert record.keys() == whole[1].keys()
 
 
@@ -120,7 +122,7 @@ def here(tfds, out, *arguments):
     return cifar10_lt.main([str(option) for option in options])
 
 
-def test_tuning_chooses_by_training_images_and_a_record_grows(tfds, tmp_path, capsys):
+def test_tuning_chooses_by_training_images_and_a_record_grows(tfds, tmp_path, capsys, monkeypatch):
     options = "--epochs", 1, "--tune", 3
     here(tfds, tmp_path, *options, "--methods", "CE")
     first = record_in(tmp_path)
@@ -131,8 +133,12 @@ def test_tuning_chooses_by_training_images_and_a_record_grows(tfds, tmp_path, ca
     assert first["results"]["CE"][0]["settings"]["learning_rate"] == pytest.approx(
         best["settings"]["learning_rate"]
     )
+    monkeypatch.setattr(records, "commit", lambda: "later")
     (path,) = here(tfds, tmp_path, *options, "--methods", "CE", "--resume", "--seeds", 2)
     record = json.loads(path.read_text())
+    assert record["environment"] == first["environment"]
+    commits = [run["commit"] for run in record["made"]["CE"]]
+    assert commits == [first["environment"]["commit"], "later"]
     assert record["results"]["CE"][:1] == first["results"]["CE"]
     assert [run["seed"] for run in record["results"]["CE"]] == [0, 1]
     assert "±" in capsys.readouterr().out

@@ -40,11 +40,11 @@ def test_a_record_has_enough_repetitions(path):
         return
     if record["experiment"] == "long_tailed_images":
         numbers = {len(runs) for runs in record["results"].values()}
-        # A run of a ResNet is a day of a CPU or minutes of a lent GPU: its table tells the number.
+        # One seed of a ResNet is hours of a CPU: what is told of it says how many there are.
         assert min(numbers) >= (3 if record["network"] == "small" else 1)
         assert len(numbers) == 1
         return
-    if record["experiment"] == "embeddings":  # of which nothing but a picture is told
+    if record["experiment"] == "embeddings":  # a picture, told as of one seed
         return
     repeated = "folds" if record.get("protocol") == "nested-cv" else "seeds"
     # Ablations only narrow down what the study then measures.
@@ -83,4 +83,5 @@ def test_the_studys_pages_are_made_from_its_records(name, draw):
 def test_the_tables_of_documents_are_those_of_the_records(path):
     text = path.read_text()
     assert text.count("<!-- study") == 1
+    assert ("<!-- images -->" in text) == (path.name == "study.md")
     assert text == front_page.filled(text), "run python -m experiments.report"

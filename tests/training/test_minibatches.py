@@ -46,7 +46,7 @@ def network(head):
     return models.classifier(models.from_nnx(Body), head(CLASSES, 4))
 
 
-def programs(method, devices, **options):
+def programs(method, devices, transform=transform, **options):
     mesh = jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
 
     def mapped(head):
@@ -94,6 +94,23 @@ def test_one_program_for_all_steps_gives_the_same_losses_and_so_do_two_halves():
     state, first = trained(made, "FAML", steps=7)
     _, second = trained(made, "FAML", first=7, state=state)
     np.testing.assert_array_equal(np.concatenate([first, second]), expected)
+
+
+def test_steps_of_other_numbers_share_a_program():
+    traced = []
+
+    def told(key, inputs):
+        traced.append(key)
+        return transform(key, inputs)
+
+    made = programs("FAML", 1, told, scan=True)
+    _, expected = trained(made, "FAML")
+    number = len(traced)
+    _, losses = trained(made, "FAML", steps=STEPS - 1)
+    np.testing.assert_array_equal(losses, expected[:-1])
+    _, none = trained(made, "FAML", steps=0)
+    assert none.shape == (0,)
+    assert len(traced) == number
 
 
 def test_the_confusion_counts_rows_by_class_and_by_what_they_are_taken_for():
