@@ -51,7 +51,7 @@ def images(folder: pathlib.Path = tables.RESULTS) -> str:
     if len(records) < len(found):
         raise ValueError(f"two of {len(found)} records of {folder} have one title: {[*records]}.")
     methods = [name for name in IMAGE_METHODS if any(name in r["results"] for r in found)]
-    printed = {record["imbalance_factor"]: record for record in found}
+    printed = {r["imbalance_factor"]: r for r in found if r["kind"] == "exponential"}
     rows = [
         [
             name,

@@ -70,6 +70,9 @@ def test_images_have_a_column_a_record_and_one_a_published_figure(tmp_path):
         front_page.images(tmp_path)
     write_images(tmp_path, "c", 10.0, {"CE": [12.0]}, dtype="bfloat16")
     assert "1:10, bfloat16" in front_page.images(tmp_path)
+    write_images(tmp_path, "d", 10.0, {"CE": [12.0]}, kind="step")
+    assert "1:10, step" in front_page.images(tmp_path)
+    assert "13.61" in front_page.images(tmp_path)
 
 
 def test_a_text_without_marks_stays(tmp_path):
