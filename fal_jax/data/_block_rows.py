@@ -40,6 +40,7 @@ class BlockRows(NamedTuple):
         number, and these rows; it reads them once.
       order: `order(file) -> [num]`, which row of the file itself each row is.
       mapped: `mapped(file)` is all of a file, in a random order; None where blocks are decoded.
+      seed: of that random order; None where rows lie as in the files.
     """
 
     sizes: np.ndarray
@@ -50,6 +51,7 @@ class BlockRows(NamedTuple):
     positives: Callable[[int], tuple[np.ndarray, np.ndarray]]
     order: Callable[[int], np.ndarray]
     mapped: Callable[[int], MappedRows] | None = None
+    seed: int | None = None
 
     @property
     def starts(self) -> np.ndarray:

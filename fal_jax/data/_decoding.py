@@ -135,7 +135,8 @@ def decoded_rows(
         return random_order(shards.files[file].name, int(sizes[file]), seed)
 
     blocks = np.arange(len(sizes))
-    return BlockRows(sizes, blocks, counts, preprocessing.dim, read, positives, order, mapped)
+    dim = preprocessing.dim
+    return BlockRows(sizes, blocks, counts, dim, read, positives, order, mapped, seed)
 
 
 def _mapped_rows(entry: pathlib.Path) -> MappedRows:

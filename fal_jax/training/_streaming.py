@@ -161,10 +161,11 @@ def _add(reports: list[dict[str, Any]], stream: Stream, done: int, losses: jax.A
     report["loss"] += float(found.mean() - report["loss"]) * len(found) / report["steps"]
 
 
-def _told(stream: Stream) -> list[int]:
+def _told(stream: Stream) -> list[int | None]:
     """What tells the order of one stream from that of another."""
-    rows, counts = stream.rows.sizes, stream.rows.counts
-    return [*map(int, stream[1:]), len(rows), *counts.sum(axis=0).tolist()]
+    rows = stream.rows
+    counts = rows.counts.sum(axis=0).tolist()
+    return [*map(int, stream[1:]), rows.seed, len(rows.sizes), *counts]
 
 
 def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:
@@ -172,7 +173,7 @@ def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:
     if reports[-1]["stream"] != _told(stream):
         raise ValueError(
             "the checkpoint must be of the same stream, but its batch_size, seed, positives, "
-            "lanes, pool_rows, part_rows, blocks and rows by class are "
+            "lanes, pool_rows, part_rows, the rows' own seed, blocks and rows by class are "
             f"{reports[-1]['stream']}, not {_told(stream)}."
         )
 

@@ -37,6 +37,7 @@ def test_decoded_rows_are_shuffled_by_the_seed_within_whatever_memory(table, tmp
     ]
     np.testing.assert_array_equal(found[0], found[1])
     assert (found[1] != found[2]).any(axis=1).mean() > 0.99
+    assert data.decoded_rows(*table, tmp_path / "again", seed=1).seed == 1
     assert not list((tmp_path / "again").glob("*/scattered"))
     with pytest.raises(FileNotFoundError, match="is missing: decode its file first"):
         data.decoded_rows(*table, tmp_path / "at once", seed=1)

@@ -133,6 +133,9 @@ def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(mapped, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, finished, whole)
     with pytest.raises(ValueError, match=r"must be of the same stream, .*\[64, 5, 4, .*\[64, 6, 4"):
         fitted(stream(seed=6), checkpoints=kept)
+    shuffled_anew = made._replace(rows=made.rows._replace(seed=1))
+    with pytest.raises(ValueError, match=r"the rows' own seed, .*, None, .*, 1, "):
+        fitted(shuffled_anew, checkpoints=kept)
     kept.close()
 
 
