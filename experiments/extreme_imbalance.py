@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     options = parse(arguments)
     console, path = Console(), options.out / f"{options.name}.json"
     record = begun(path, options)
-    for seed in range(options.seeds):
-        for ratio in options.ratio:
+    for ratio in options.ratio:
+        for seed in range(options.seeds):
             folder = options.out / "simulated" / f"{options.rows}_{ratio}_{seed}"
             job = Job(folder, options.rows, ratio, seed, options.trials, options.epochs)
             fill(record, path, job, options.methods, console)
@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add, positive = parser.add_argument, command.positive
     add("--rows", type=positive, default=1_000_000, help="of each table (default: 1,000,000)")
     add("--ratio", type=positive, nargs="+", default=list(RATIOS), metavar="N",
-        help="negatives for each positive (default: 100 578 2222 10000)")  # fmt: skip
+        help="negatives for each positive, one after the other (default: 100 578 2222 10000)")  # fmt: skip
     add("--methods", nargs="+", choices=METHODS_OF_TABLE_5, default=list(METHODS_OF_TABLE_5),
         metavar="METHOD", help=f"of {', '.join(METHODS_OF_TABLE_5)} (default: all)")  # fmt: skip
     add("--seeds", type=positive, default=3, help="tables of each ratio (default: 3)")
