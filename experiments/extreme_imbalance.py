@@ -49,7 +49,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add, positive = parser.add_argument, command.positive
     add("--rows", type=positive, default=1_000_000, help="of each table (default: 1,000,000)")
     add("--ratio", type=positive, nargs="+", default=list(RATIOS), metavar="N",
-        help="negatives for each positive, one after the other (default: 100 578 2222 10000)")  # fmt: skip
+        help="negatives to a positive, in this order (default: 100 578 2222 10000)")  # fmt: skip
     add("--methods", nargs="+", choices=METHODS_OF_TABLE_5, default=list(METHODS_OF_TABLE_5),
         metavar="METHOD", help=f"of {', '.join(METHODS_OF_TABLE_5)} (default: all)")  # fmt: skip
     add("--seeds", type=positive, default=3, help="tables of each ratio (default: 3)")
