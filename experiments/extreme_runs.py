@@ -27,7 +27,7 @@ from fal_jax.estimators._fitting import Network
 
 METHODS_OF_TABLE_5 = (
     *("Tree", "Tree+SMOTE", "BAGAN+XGBoost", "XGBoost", "LightGBM", "LR"),
-    *("EasyEnsemble", "BalanceCascade", "CE", "FL", "FAL", "FAML"),
+    *("EasyEnsemble", "BalanceCascade", "CE", "FL", "FAL", "FAML", "FAL-light"),
 )
 SCORES = {
     "auc": "AUC-ROC",
