@@ -17,7 +17,7 @@ from fal_jax import metrics
 
 Record = dict[str, Any]
 CEILING = "Bayes ceiling"
-_NAME = "extreme_imbalance"
+NAME = "extreme_imbalance"
 _INTRODUCTION = """\
 # Extreme imbalance: our Table 5, on simulated transactions
 
@@ -38,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     parser.add_argument("--folder", type=pathlib.Path, default=tables.RESULTS,
                         help="of the record, and for the report (default: results)")  # fmt: skip
     folder = parser.parse_args(arguments).folder
-    record = json.loads((folder / f"{_NAME}.json").read_text())
-    draw(record, folder / f"{_NAME}.png")
-    path = folder / f"{_NAME}.md"
+    record = json.loads((folder / f"{NAME}.json").read_text())
+    draw(record, folder / f"{NAME}.png")
+    path = folder / f"{NAME}.md"
     records.write(path, page(record).encode())
     return path
 
@@ -62,7 +62,7 @@ def page(record: Record) -> str:
         "The paper's order: FAL, BAGAN with XGBoost, the tree with SMOTE, the tree. Here FAL less\n"
         "each other method, ± standard error (seeds ahead/seeds):",
         claim(record),
-        f"![Scores of each method beside the Bayes ceiling]({_NAME}.png)",
+        f"![Scores of each method beside the Bayes ceiling]({NAME}.png)",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -87,6 +87,24 @@ def table(record: Record, ratio: str) -> str:
             ]
         )
     return markdown.table(["method", *SCORES.values(), "seconds", "GiB", "paper's AUC"], rows)
+
+
+def brief(record: Record) -> str:
+    """AUC and average precision by ratio, of the ceiling and of each method."""
+    columns = [
+        (ratio, score) for ratio in _ratios(record) for score in ("auc", "average_precision")
+    ]
+    rows = []
+    for name in (CEILING, *METHODS_OF_TABLE_5):
+        found = [
+            record["tables"][ratio] if name == CEILING else record["results"][ratio].get(name)
+            for ratio, _ in columns
+        ]
+        if any(found):
+            cells = zip(found, columns, strict=True)
+            rows.append([name, *(tables.mean_and_std(f, s) if f else "" for f, (_, s) in cells)])
+    header = [f"1:{int(ratio):,}, {SCORES[score]}" for ratio, score in columns]
+    return markdown.table(["method", *header], rows)
 
 
 def claim(record: Record, method: str = "FAL") -> str:

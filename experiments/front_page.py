@@ -1,10 +1,11 @@
-"""Tables of the front page and the study: methods on whole tables, and on long-tailed images."""
+"""Tables of the front page and the study: whole tables, long-tailed images, extreme imbalance."""
 
 import json
 import pathlib
 import re
+from collections.abc import Callable, Container
 
-from experiments import markdown, paper, statistics, study, tables
+from experiments import extreme_report, markdown, paper, statistics, study, tables
 from experiments.study import Group, Record
 from fal_jax.estimators import IMAGE_METHODS
 
@@ -12,26 +13,24 @@ ROOT = pathlib.Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "docs" / "study.md")
 IN_BRIEF = ("CE", "CE x8", "FL", "FAL", "FAML", "FAL-light", "FAL-light x8", "XGBoost")
 _METRICS = {"average_precision": "AP", "f1": "F1", "balanced_accuracy": "BA"}
-_MARK = re.compile(
-    r"(?P<mark><!-- (?:(?P<images>images)|study(?P<brief>: in brief)?) -->).*?<!-- end -->",
-    re.DOTALL,
-)
 
 
 def filled(text: str, folder: pathlib.Path = tables.RESULTS) -> str:
-    """A text with its tables made anew: between `<!-- study -->` and `<!-- end -->` all methods.
-
-    With `<!-- study: in brief -->` those of `IN_BRIEF`; with `<!-- images -->` long-tailed images.
-    """
-    records = study.whole(study.group(study.read(folder), "holdout", "equal"))
+    """A text with its tables made anew, each between the mark of its name and `<!-- end -->`."""
 
     def fill(match: re.Match[str]) -> str:
-        brief = match["brief"]
-        names = [name for name in study.methods(records) if not brief or name in IN_BRIEF]
-        made = images(folder) if match["images"] else table(records, names)
-        return f"{match['mark']}\n\n{made}\n\n<!-- end -->"
+        name = match[1]
+        return f"<!-- {name} -->\n\n{_MADE[name](folder)}\n\n<!-- end -->"
 
-    return _MARK.sub(fill, text)
+    marks = rf"<!-- ({'|'.join(_MADE)}) -->.*?<!-- end -->"
+    return re.sub(marks, fill, text, flags=re.DOTALL)
+
+
+def whole_sets(folder: pathlib.Path, names: Container[str] | None = None) -> str:
+    """These methods, None for all, on the data sets that are whole."""
+    records = study.whole(study.group(study.read(folder), "holdout", "equal"))
+    methods = study.methods(records)
+    return table(records, [name for name in methods if names is None or name in names])
 
 
 def table(records: Group, names: list[str]) -> str:
@@ -71,6 +70,11 @@ def images(folder: pathlib.Path = tables.RESULTS) -> str:
     return markdown.table(["method", *records, *published], rows)
 
 
+def extreme(folder: pathlib.Path = tables.RESULTS) -> str:
+    """AUC and average precision of our Table 5 at each ratio."""
+    return extreme_report.brief(json.loads((folder / f"{extreme_report.NAME}.json").read_text()))
+
+
 def _title(record: Record) -> str:
     """What tells one column from another."""
     kind = "" if record["kind"] == "exponential" else f", {record['kind']}"
@@ -87,3 +91,12 @@ def _cell(record: Record, name: str, metric: str) -> str:
     if name == "CE" or found is None or found.p_value() >= statistics.LEVEL:
         return mean
     return f"{mean} {'▲' if found.difference > 0 else '▼'}"
+
+
+_MADE: dict[str, Callable[[pathlib.Path], str]] = {
+    "study": whole_sets,
+    "study: in brief": lambda folder: whole_sets(folder, IN_BRIEF),
+    "images": images,
+    "extreme imbalance": extreme,
+}
+"""Tables by the names of their marks."""

@@ -118,6 +118,13 @@ def test_differences_are_paired_by_seed_and_the_papers_figures_stand_at_its_rati
     assert table[3].endswith("| 10 (8) | 1.50 (0.50) | 0.871 |")
     # 0.2 and 0.1 in the two seeds that both have: 0.15, and a deviation of 0.0707 over root 2.
     assert "| Tree | +0.150 ± 0.050 (2/2) | +0.075 ± 0.025 (2/2) |" in extreme_report.claim(record)
+    record["results"]["100"] = {"FAL": made([0.8])}
+    record["tables"]["100"] = made([0.9])
+    assert extreme_report.brief(record).splitlines()[2:] == [
+        "| Bayes ceiling | 0.900 | 0.450 | 0.900 ± 0.000 | 0.450 ± 0.000 |",
+        "| Tree |  |  | 0.600 ± 0.100 | 0.300 ± 0.050 |",
+        "| FAL | 0.800 | 0.400 | 0.700 ± 0.000 | 0.350 ± 0.000 |",
+    ]
     record = {"results": {"100": results}, "tables": {"100": made([0.9])}}
     assert (
         extreme_report.table(record, "100").splitlines()[3].endswith("| 10 (8) | 1.50 (0.50) |  |")
