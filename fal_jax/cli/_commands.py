@@ -12,13 +12,15 @@ from rich.console import Console
 
 import fal_jax
 from fal_jax import _records
-from fal_jax.cli import _compare, _datasets, _folder, _model, _predict, _printing
-from fal_jax.cli._compare import Budget, Protocol
+from fal_jax.cli import _compare, _datasets, _folder, _model, _predict, _printing, _training
+from fal_jax.cli._compare import Protocol
 from fal_jax.cli._embedding import embedding
 from fal_jax.cli._measures import CHOSEN_BY
 from fal_jax.cli._options import Source
 from fal_jax.cli._table import Reading
+from fal_jax.cli._training import Training
 from fal_jax.data import Table
+from fal_jax.estimators import Method
 from fal_jax.estimators.problems import Task
 
 
@@ -142,11 +144,13 @@ def _told(console: Console, folder: pathlib.Path) -> None:
 
 def train(
     source: Annotated[Source, tyro.conf.arg(name="")],
-    budget: Annotated[Budget, tyro.conf.arg(name="")] = Budget(),  # noqa: B008  # frozen
+    budget: Annotated[Training, tyro.conf.arg(name="")] = Training(),  # noqa: B008  # frozen
     method: str = "FAL-light",
     out: pathlib.Path | None = None,
 ) -> None:
     """Train one method on all rows of a table, and save the model.
+
+    The table may be larger than memory: its rows are then read from disk in every epoch.
 
     Args:
       source: the table.
@@ -157,14 +161,16 @@ def train(
     console = _printing.console()
     budget.check()
     _compare.named([method])
-    if not isinstance(_compare.KNOWN[method], _compare.Method):
+    if not isinstance(_training.KNOWN[method], Method):
         raise ValueError(f"--method must be one of this library's methods, got {method!r}.")
     path = out or pathlib.Path(f"{source.stem}.safetensors")
     _folder.check_place(path, source.table)
     table = source.load(2, _printing.notes(console))
-    with _printing.progress(console, 1) as on_step:
-        model, values = _compare.train(method, table, budget, on_step=lambda s: on_step(method, s))
     path.parent.mkdir(parents=True, exist_ok=True)
+    with _printing.progress(console, 1) as on_step:
+        model, values = _training.train(
+            method, table, budget, path.parent, on_step=lambda share: on_step(method, share)
+        )
     model.save(path)
     _printing.measured(console, f"{method}, on the rows that it was chosen by", values)
     console.print(f"Model: {path}", markup=False, highlight=False)

@@ -8,7 +8,7 @@ import numpy as np
 from fal_jax import metrics
 from fal_jax.data import Table
 from fal_jax.estimators._calibrating import fit_scaling
-from fal_jax.estimators._encoding import loaded_encoding
+from fal_jax.estimators._encoding import Encoding, loaded_encoding
 from fal_jax.estimators._fitting import Ensemble, known
 from fal_jax.estimators.methods import METHODS, Method
 from fal_jax.estimators.problems import Task, batch_size
@@ -111,6 +111,7 @@ def classifier_of(
     epochs: int,
     hidden: tuple[int, ...],
     seed: int,
+    encoding: Encoding | None = None,
 ) -> "ImbalancedMLPClassifier":
     """The fitted `ImbalancedMLPClassifier` of the trials that a method's task kept.
 
@@ -124,6 +125,7 @@ def classifier_of(
       epochs: passes over the rows.
       hidden: widths of the layers.
       seed: of the tasks.
+      encoding: what prepared the rows; None is that of all training rows.
 
     Returns:
       The classifier: its labels are the table's classes.
@@ -148,7 +150,9 @@ def classifier_of(
         epoch,
         chosen.precision[chosen.trials],
     )
-    classifier.encoding_ = loaded_encoding(table.features[task.train], table.columns)
+    if encoding is None:
+        encoding = loaded_encoding(table.features[task.train], table.columns)
+    classifier.encoding_ = encoding
     classifier.classes_ = np.array(table.classes)
     classifier.n_features_in_ = len(table.columns)
     classifier.feature_names_in_ = np.array([column.name for column in table.columns], object)

@@ -6,7 +6,7 @@ import pytest
 
 from fal_jax.cli import _model
 from fal_jax.estimators import ImbalancedMLPClassifier
-from tests.cli.made import called, frame, write
+from tests.cli.made import NAMES, TINY, called, frame, write
 
 
 def test_a_model_is_an_estimators_file_with_a_threshold(model):
@@ -135,3 +135,24 @@ def test_the_papers_tables_are_told_of(capsys, workplace, monkeypatch):
     assert "CCFraud │ damaged" in printed
     code, _, said = called(capsys, "datasets", "--data-dir", "nowhere")
     assert (code, "the data folder nowhere is missing" in said) == (2, True)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_rows_beyond_memory_are_prepared_on_disk_for_as_long_as_it_takes(
+    classes, capsys, workplace
+):
+    table = write(workplace / "made.csv", frame(400, classes))
+    train = ("train", table, "--label", "Class", "--method", "CE", *TINY[2:], "--memory", "0")
+    code, printed, _ = called(capsys, *train)
+    assert (code, "average precision" in printed) == (0, True)
+    assert {path.name for path in workplace.iterdir()} == {"made.csv", "made.safetensors", "cache"}
+    path = workplace / "made.safetensors"
+    loaded, classifier = _model.load(path), ImbalancedMLPClassifier.load(path)
+    assert classifier.classes_.tolist() == list(NAMES[:classes])
+    assert (loaded.threshold is None) == (classes == 3)
+    assert called(capsys, "predict", path, table)[0] == 0
+    resampled = [*train[:5], "CE+SMOTE", *train[6:]]
+    code, _, said = called(capsys, *resampled)
+    assert (code, "CE+SMOTE re-samples all rows in memory" in said) == (2, True)
+    code, _, said = called(capsys, *train[:-1], "-1")
+    assert (code, "--memory must be at least 0, got -1" in said) == (2, True)
