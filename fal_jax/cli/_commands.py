@@ -165,12 +165,14 @@ def train(
         raise ValueError(f"--method must be one of this library's methods, got {method!r}.")
     path = out or pathlib.Path(f"{source.stem}.safetensors")
     _folder.check_place(path, source.table)
-    table = source.load(2, _printing.notes(console))
-    path.parent.mkdir(parents=True, exist_ok=True)
+    say, beside = _printing.notes(console), _folder.nearest_place(path)
+    table = source.load(2, say)
     with _printing.progress(console, 1) as on_step:
+        on_step(method, 0.0)
         model, values = _training.train(
-            method, table, budget, path.parent, on_step=lambda share: on_step(method, share)
+            method, table, budget, beside, say=say, on_step=lambda share: on_step(method, share)
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
     model.save(path)
     _printing.measured(console, f"{method}, on the rows that it was chosen by", values)
     console.print(f"Model: {path}", markup=False, highlight=False)

@@ -167,10 +167,14 @@ def check_place(out: pathlib.Path, *reads: pathlib.Path, is_folder: bool = False
         raise ValueError(f"--out must be a {what}, and {out} is a {other}: choose another name.")
     if any(out.exists() and out.samefile(read) for read in reads if read.exists()):
         raise ValueError(f"--out must not be {out}, which is read: choose another name.")
-    places = ([out.absolute()] if is_folder else []) + list(out.absolute().parents)
-    nearest = next(place for place in places if place.exists())
+    nearest = nearest_place(out / "in it" if is_folder else out)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         raise ValueError(f"--out {out} can't be written, for {nearest}: choose another place.")
+
+
+def nearest_place(out: pathlib.Path) -> pathlib.Path:
+    """The nearest of the folders around a place that is there."""
+    return next(place for place in out.absolute().parents if place.exists())
 
 
 def quality(method: Mapping[str, Any]) -> float:

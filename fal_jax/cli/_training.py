@@ -10,6 +10,7 @@ import numpy as np
 
 from fal_jax.cli import _measures
 from fal_jax.cli._model import Model
+from fal_jax.cli._table import Say
 from fal_jax.data import Table
 from fal_jax.estimators import (
     BASELINES,
@@ -20,6 +21,7 @@ from fal_jax.estimators import (
     Method,
     beyond_memory,
     draw_settings,
+    on_disk,
     trials,
 )
 from fal_jax.estimators._encoding import Encoding
@@ -74,7 +76,8 @@ class Training(Budget):
     """What one method may spend on all rows.
 
     Attributes:
-      memory: GiB that the prepared rows may take; more of them are kept on disk, beside the model.
+      memory: GiB that the prepared rows may take; more of them are kept on disk beside the model,
+        and those to validate on are as many as half of it holds.
     """
 
     memory: float = 1.0
@@ -104,7 +107,8 @@ def train(
     budget: Training,
     beside: pathlib.Path,
     *,
-    on_step: OnStep = lambda _: None,
+    say: Say,
+    on_step: OnStep,
 ) -> tuple[Model, dict[str, float]]:
     """Trains one of this library's methods on all rows.
 
@@ -113,6 +117,7 @@ def train(
       table: with all rows.
       budget: what training may spend.
       beside: the folder in which rows that memory has no room for are while training lasts.
+      say: takes notes.
       on_step: called with the share of the work that is done.
 
     Returns:
@@ -126,7 +131,11 @@ def train(
         (part,) = parts_of(name, table, [whole(table, budget)], budget, None, on_step)
         encoding = None
     else:
-        with tempfile.TemporaryDirectory(dir=beside) as folder:
+        say(
+            f"the prepared rows take {_gibibytes(table):.1f} GiB, more than --memory: they are "
+            f"kept in {beside} while training lasts."
+        )
+        with tempfile.TemporaryDirectory(dir=beside, prefix="unfinished-") as folder:
             part, encoding = _from_disk(name, table, budget, folder, on_step)
     model = model_of(name, table, part, budget, encoding)
     labels = table.labels[part.task.validation]
@@ -136,12 +145,11 @@ def train(
 
 def _gibibytes(table: Table) -> float:
     """What the rows of a table take when they are prepared."""
-    columns = sum(len(column.outputs) for column in table.columns)
-    return len(table.labels) * columns * 4 / 2**30
+    return len(table.labels) * on_disk.width(table.columns) * 4 / 2**30
 
 
 def _from_disk(
-    name: str, table: Table, budget: Budget, folder: str, on_step: OnStep
+    name: str, table: Table, budget: Training, folder: str, on_step: OnStep
 ) -> tuple[Part, Encoding]:
     """All trials on rows that are prepared in a folder, and what prepared them."""
     method = KNOWN[name]
@@ -151,8 +159,9 @@ def _from_disk(
             f"{name} re-samples all rows in memory, and these take {_gibibytes(table):.1f} GiB: "
             "take another --method, or set more --memory."
         )
-    task = whole(table, budget, beyond_memory.MOST_VALIDATION_ROWS)
-    prepared = beyond_memory.prepare(table, task, folder)
+    most = on_disk.most_validation_rows(table, budget.trials, budget.memory)
+    task = whole(table, budget, most)
+    prepared = on_disk.prepare(table, task, folder)
     trained = beyond_memory.train_prepared(
         method,
         prepared,
@@ -167,7 +176,7 @@ def _from_disk(
 
 
 def whole(table: Table, protocol: Budget, most: int | None = None) -> Task:
-    """All rows, to train on and, so many at most, to validate on; one stands for the test part."""
+    """All rows, to train on and, about so many at most, to validate on; one is the test part."""
     rows = np.arange(len(table.labels), dtype=np.int32)
     fraction = protocol.validation_fraction
     if most is not None:

@@ -33,7 +33,7 @@ class BlockRows(NamedTuple):
     Attributes:
       sizes: `[blocks]`, int64, the rows of each block.
       files: `[blocks]`, int64, the number of the file that it is of, ascending.
-      counts: `[files, 2]`, int64, the rows of each class.
+      counts: `[files, classes]`, int64, the rows of each class.
       dim: how many columns a row has.
       read: `read(block, features, labels)` fills `[rows, dim]` float32 and `[rows]` int32.
       positives: `positives(file) -> ([num], [num, dim])`, which rows of a file are of class 1, by

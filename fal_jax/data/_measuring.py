@@ -58,7 +58,7 @@ def measure_shard(shards: Shards, number: int) -> Measured:
     for chunk in parse(shards.files[number], shards.layout(number)):
         rows = np.arange(row, row + len(chunk.labels), dtype=np.uint64)
         keys = mixed(rows + (np.uint64(number) << np.uint64(40)))
-        found.append(_measured(chunk, keys, shards.columns))
+        found.append(measure_chunk(chunk, keys, shards.columns))
         found = [merge_measured(found)]
         row += len(chunk.labels)
     return found[0]
@@ -140,9 +140,11 @@ def _fit(measured: Measured, index: int, column: Column) -> tuple[float, float, 
     values = measured.sample[measured.keys < _NO_ROW, index].astype(np.float64)
     values = values[~np.isnan(values)]
     if not values.size:
+        rows, present = int(measured.labels.sum()), int(measured.present[index])
+        some = f", and none in the {_SAMPLE:,} that are looked at" if present else ""
         raise ValueError(
-            f"column {column.name!r} has no value in any of {measured.labels.sum():,} training "
-            "rows: leave it out."
+            f"column {column.name!r} has {present or 'no'} value{'s' * (present > 1)} in "
+            f"{rows:,} training rows{some}: leave it out."
         )
     fill = float(np.median(values)) if column.missing else 0.0
     if column.kind == "quantile":
@@ -161,7 +163,7 @@ def _with_fill(measured: Measured, index: int, fill: np.ndarray) -> tuple[float,
     return float(mean + share * (fill - mean)), float(deviation)
 
 
-def _measured(chunk: Chunk, keys: np.ndarray, columns: tuple[Column, ...]) -> Measured:
+def measure_chunk(chunk: Chunk, keys: np.ndarray, columns: Sequence[Column]) -> Measured:
     """What a chunk says, its rows numbered at random by the keys."""
     values = np.column_stack(
         [

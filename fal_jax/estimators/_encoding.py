@@ -103,14 +103,23 @@ def loaded_encoding(features: np.ndarray, columns: Sequence[Column]) -> Encoding
     Rows to predict may lack any value; there is an indicator where the columns say that training
     rows do, whichever rows these are: folds of a table have encodings of one width.
     """
-    tolerant = [column._replace(missing=True) for column in columns]
-    levels = tuple(column.levels or None for column in columns)
+    return encoding_of(data.fit_preprocessing(features, tolerant(columns)), columns)
+
+
+def tolerant(columns: Sequence[Column]) -> list[Column]:
+    """The columns, each of which may lack values."""
+    return [column._replace(missing=True) for column in columns]
+
+
+def encoding_of(preprocessing: Preprocessing, columns: Sequence[Column]) -> Encoding:
+    """The encoding by a preprocessing of `tolerant` columns."""
     outputs = [
         is_kept
-        for column, own in zip(columns, tolerant, strict=True)
+        for column, own in zip(columns, preprocessing.columns, strict=True)
         for is_kept in [True] * (len(own.outputs) - 1) + [column.missing]
     ]
-    return Encoding(levels, data.fit_preprocessing(features, tolerant), np.flatnonzero(outputs))
+    levels = tuple(column.levels or None for column in columns)
+    return Encoding(levels, preprocessing, np.flatnonzero(outputs))
 
 
 def encode(table: Any, encoding: Encoding) -> np.ndarray:

@@ -1,102 +1,24 @@
-"""All trials of a method on rows that lie on disk, prepared once and read again in every epoch."""
+"""All trials of a method on rows that lie on disk and are read again in every epoch."""
 
-import math
-import os
-import pathlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh
 
 from fal_jax import data, training
-from fal_jax.data import Table
-from fal_jax.estimators._encoding import Encoding, encode_codes, loaded_encoding
 from fal_jax.estimators._fitting import Ensemble, Network, known
 from fal_jax.estimators._running import scores
 from fal_jax.estimators.chosen import mean_precision
 from fal_jax.estimators.methods import Method
-from fal_jax.estimators.problems import Task, batch_size
+from fal_jax.estimators.on_disk import Prepared
+from fal_jax.estimators.problems import batch_size
 from fal_jax.estimators.trials import OnStep, Trained
 from fal_jax.training import Batch, Build, Settings, Trainer, TrainState
 
-MOST_VALIDATION_ROWS = 2**18
-_MOST_MEASURED = 2**20
-_BLOCK = 1024  # rows that stay together when the others are shuffled
-_AT_ONCE = 2**16
+_AT_ONCE = 2**26  # bytes of rows in a pool, and in a part
 _OVER_TRIALS = TrainState(0, 0, 0, 0, None)  # type: ignore[arg-type]  # the axes of a state
-
-
-class Prepared(NamedTuple):
-    """A task's rows as a network takes them.
-
-    Attributes:
-      encoding: what prepared them, measured on at most 1,048,576 of the training rows.
-      train: the training rows, on disk.
-      inputs: `[rows, dim]`, the validation rows.
-      labels: `[rows]`, of the validation rows.
-    """
-
-    encoding: Encoding
-    train: data.BlockRows
-    inputs: np.ndarray
-    labels: np.ndarray
-
-
-def prepare(table: Table, task: Task, folder: str | os.PathLike[str]) -> Prepared:
-    """Writes a task's training rows, prepared, to disk; holds the validation rows in memory.
-
-    Args:
-      table: whose features may be a memory map.
-      task: its training and validation rows.
-      folder: where to, with room for 4 bytes a number; it must be there, and stay.
-
-    Returns:
-      The `Prepared`.
-
-    Raises:
-      OSError: the folder can't be written, for want of space, say.
-    """
-    rng = np.random.default_rng((task.seed, 2))
-    most = min(_MOST_MEASURED, task.train.size)
-    measured = np.sort(rng.choice(task.train, most, replace=False))
-    encoding = loaded_encoding(table.features[measured], table.columns)
-    file = pathlib.Path(folder) / "rows"
-    with file.open("wb") as stream:
-        for start in range(0, task.train.size, _AT_ONCE):
-            rows = task.train[start : start + _AT_ONCE]
-            stream.write(encode_codes(table.features[rows], encoding).data)
-    inputs = encode_codes(table.features[task.validation], encoding)
-    train = _rows(file, encoding.dim, table.labels[task.train])
-    return Prepared(encoding, train, inputs, table.labels[task.validation])
-
-
-def _rows(file: pathlib.Path, dim: int, labels: np.ndarray) -> data.BlockRows:
-    """The rows `[rows, dim]` of a file, float32, to be read in small blocks."""
-    starts = np.arange(0, len(labels), _BLOCK)
-
-    def read(block: int, features: np.ndarray, out: np.ndarray) -> None:
-        first, rows = int(starts[block]), len(out)
-        with file.open("rb") as stream:  # a map's pages would count as memory
-            stream.seek(first * dim * 4)
-            stream.readinto(features.data)
-        out[:] = labels[first : first + rows]
-
-    def positives(_: int) -> tuple[np.ndarray, np.ndarray]:
-        found = np.flatnonzero(labels == 1)
-        return found, np.memmap(file, np.float32, "r", shape=(len(labels), dim))[found]
-
-    return data.BlockRows(
-        sizes=np.diff(np.append(starts, len(labels))),
-        files=np.zeros(len(starts), np.int64),
-        counts=np.bincount(labels)[None],
-        dim=dim,
-        read=read,
-        positives=positives,
-        order=lambda _: np.arange(len(labels)),
-    )
 
 
 def train_prepared(
@@ -111,7 +33,7 @@ def train_prepared(
 ) -> Trained:
     """As `train_method` on one task: all trials at once, on the same batches.
 
-    Memory does not grow with the training rows, but for 16 bytes each. The weights kept of each
+    Memory does not grow with the training rows, but for their labels. The weights kept of each
     trial are those of the epoch with the best mean average precision.
 
     Args:
@@ -126,15 +48,19 @@ def train_prepared(
     Returns:
       The `Trained`; its test rows are the first validation row.
     """
-    counts = prepared.train.counts[0]
+    counts, dim = prepared.train.counts[0], prepared.encoding.dim
     size = batch_size(int(counts.sum()))
-    stream = data.open_stream(prepared.train, batch_size=size, seed=seed)
-    network = Network(method, prepared.encoding.dim, counts.size, hidden)
+    held = max(size, min(2**17, _AT_ONCE // (4 * dim)))
+    stream = data.open_stream(
+        prepared.train, batch_size=size, seed=seed, pool_rows=held, part_rows=held
+    )
+    network = Network(method, dim, counts.size, hidden)
     trials = len(next(iter(settings.values())))
     values = {**settings, **known(stream.num_steps * epochs, counts, trials)}
     values = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
     trainer = _all_trials(network.build(), values)
-    state, best, mesh = trainer.init(jax.random.key(seed)), None, _mesh(size)
+    mesh = training.device_mesh(1 << (jax.device_count().bit_length() - 1))
+    state, best = trainer.init(jax.random.key(seed)), None
     for epoch in range(1, epochs + 1):
 
         def told(report: dict[str, Any], done: int = epoch - 1) -> None:
@@ -167,12 +93,6 @@ def _all_trials(build: Build, settings: Settings) -> Trainer:
         return over(settings, state)
 
     return Trainer(init, update)
-
-
-def _mesh(size: int) -> Mesh:
-    """As many devices as batches split evenly over."""
-    number = math.gcd(size, jax.device_count())
-    return jax.make_mesh((number,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:number])
 
 
 def _validated(

@@ -13,8 +13,11 @@ from fal_jax.models import Model, Params, Stats
 AXIS = "batch"
 
 
-def device_mesh() -> Mesh:
-    """All devices of all processes in one row.
+def device_mesh(number: int | None = None) -> Mesh:
+    """All devices of all processes in one row, or the first of them.
+
+    Args:
+      number: how many; None takes all.
 
     Returns:
       A `Mesh` with the axis "batch", whose programs the compiler splits (`AxisType.Auto`): the
@@ -24,7 +27,8 @@ def device_mesh() -> Mesh:
       >>> device_mesh().axis_names
       ('batch',)
     """
-    return jax.make_mesh((jax.device_count(),), (AXIS,), (AxisType.Auto,))
+    devices = jax.devices()[:number]
+    return jax.make_mesh((len(devices),), (AXIS,), (AxisType.Auto,), devices=devices)
 
 
 def split_batch(model: Model, mesh: Mesh) -> Model:

@@ -164,8 +164,9 @@ def _add(reports: list[dict[str, Any]], stream: Stream, done: int, losses: jax.A
 def _told(stream: Stream) -> list[int | None]:
     """What tells the order of one stream from that of another."""
     rows = stream.rows
+    shuffled = None if rows.seed is None else int(rows.seed)
     counts = rows.counts.sum(axis=0).tolist()
-    return [*map(int, stream[1:]), rows.seed, len(rows.sizes), *counts]
+    return [*map(int, stream[1:]), shuffled, len(rows.sizes), *counts]
 
 
 def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:

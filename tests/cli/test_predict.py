@@ -145,6 +145,7 @@ def test_rows_beyond_memory_are_prepared_on_disk_for_as_long_as_it_takes(
     train = ("train", table, "--label", "Class", "--method", "CE", *TINY[2:], "--memory", "0")
     code, printed, _ = called(capsys, *train)
     assert (code, "average precision" in printed) == (0, True)
+    assert f"more than --memory: they are kept in {workplace} while training lasts" in printed
     assert {path.name for path in workplace.iterdir()} == {"made.csv", "made.safetensors", "cache"}
     path = workplace / "made.safetensors"
     loaded, classifier = _model.load(path), ImbalancedMLPClassifier.load(path)

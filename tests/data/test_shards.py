@@ -245,7 +245,7 @@ def test_a_column_without_a_value_is_refused(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "0.parquet")
     column = data.Column("empty", "number", missing=True)
     shards = data.open_shards(tmp_path, label="label", columns=[column])
-    with pytest.raises(ValueError, match="'empty' has no value in any of 2 training rows"):
+    with pytest.raises(ValueError, match="'empty' has no value in 2 training rows: leave"):
         data.preprocessing_of(data.measure_shard(shards, 0), [column])
 
 
