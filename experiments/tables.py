@@ -121,7 +121,7 @@ def mean_error(runs: Sequence[dict]) -> str:
 
 
 def page(folder: pathlib.Path = RESULTS) -> str:
-    """All records of a folder, as one Markdown page, but those that experiments.report draws."""
+    """All records of a folder, as one Markdown page, but those that have a report of their own."""
     parts = ["# Results\n\nMade by `python -m experiments.tables` from the records beside it."]
     for path in sorted(folder.glob("*.json")):
         record = json.loads(path.read_text())

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from experiments import front_page, report, study, tables
+from experiments import extreme_report, front_page, report, study, tables
+from experiments.extreme_runs import METHODS_OF_TABLE_5
 
 RECORDS = sorted(tables.RESULTS.glob("*.json"))
 
@@ -37,6 +38,11 @@ def test_a_record_has_enough_repetitions(path):
     record = json.loads(path.read_text())
     if record["experiment"].startswith("benchmark"):
         assert len({one["round"] for one in record["rounds"]}) >= 3
+        return
+    if record["experiment"] == "extreme_imbalance":
+        ratios = record["results"].values()
+        assert {len(runs) for methods in ratios for runs in methods.values()} == {3}
+        assert {frozenset(methods) for methods in ratios} == {frozenset(METHODS_OF_TABLE_5)}
         return
     if record["experiment"] == "long_tailed_images":
         numbers = {len(runs) for runs in record["results"].values()}
@@ -79,9 +85,16 @@ def test_the_studys_pages_are_made_from_its_records(name, draw):
         assert path.read_text() == draw(found), "run python -m experiments.report"
 
 
+def test_the_page_of_extreme_imbalance_is_made_from_its_record():
+    record = json.loads((tables.RESULTS / "extreme_imbalance.json").read_text())
+    page = (tables.RESULTS / "extreme_imbalance.md").read_text()
+    assert page == extreme_report.page(record), "run python -m experiments.extreme_report"
+
+
 @pytest.mark.parametrize("path", front_page.PAGES, ids=lambda path: path.name)
 def test_the_tables_of_documents_are_those_of_the_records(path):
     text = path.read_text()
     assert text.count("<!-- study") == 1
-    assert ("<!-- images -->" in text) == (path.name == "study.md")
+    for mark in ("<!-- images -->", "<!-- extreme imbalance -->"):
+        assert (mark in text) == (path.name == "study.md")
     assert text == front_page.filled(text), "run python -m experiments.report"
