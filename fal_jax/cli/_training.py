@@ -131,6 +131,7 @@ def train(
         (part,) = parts_of(name, table, [whole(table, budget)], budget, None, on_step)
         encoding = None
     else:
+        _check_streams(name, table)
         say(
             f"the prepared rows take {_gibibytes(table):.1f} GiB, more than --memory: they are "
             f"kept in {beside} while training lasts."
@@ -148,18 +149,22 @@ def _gibibytes(table: Table) -> float:
     return len(table.labels) * on_disk.width(table.columns) * 4 / 2**30
 
 
+def _check_streams(name: str, table: Table) -> None:
+    """Refuses a method that needs all rows in memory."""
+    if getattr(KNOWN[name], "resample", None) is not None:
+        raise ValueError(
+            f"{name} re-samples all rows in memory, and these take {_gibibytes(table):.1f} GiB: "
+            "take another --method, or set more --memory."
+        )
+
+
 def _from_disk(
     name: str, table: Table, budget: Training, folder: str, on_step: OnStep
 ) -> tuple[Part, Encoding]:
     """All trials on rows that are prepared in a folder, and what prepared them."""
     method = KNOWN[name]
     assert isinstance(method, Method)
-    if method.resample is not None:
-        raise ValueError(
-            f"{name} re-samples all rows in memory, and these take {_gibibytes(table):.1f} GiB: "
-            "take another --method, or set more --memory."
-        )
-    most = on_disk.most_validation_rows(table, budget.trials, budget.memory)
+    most = on_disk.most_validation_rows(table, budget.trials, budget.hidden, budget.memory)
     task = whole(table, budget, most)
     prepared = on_disk.prepare(table, task, folder)
     trained = beyond_memory.train_prepared(

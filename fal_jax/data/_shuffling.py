@@ -22,20 +22,27 @@ def random_order(name: str, rows: int, seed: int) -> np.ndarray:
 
 
 def by_key(
-    chunks: Iterable[np.ndarray], folder: pathlib.Path, *, level: int = 0
+    chunks: Iterable[np.ndarray],
+    folder: pathlib.Path,
+    *,
+    at_once: int | None = None,
+    level: int = 0,
 ) -> Iterator[np.ndarray]:
     """Sorts structured arrays by their uint64 "key", and gives some sorted records at a time.
 
     Records are scattered over 64 files by some bits of their keys, so that these files in turn are
-    the order. Each is then sorted in memory; one of more than 65,536 records is scattered again.
-    So memory holds a chunk twice, or as many records, and the folder all of them once.
+    the order. Each is then sorted in memory; one of more than `at_once` records (None: 65,536) is
+    scattered again. So memory holds a chunk twice, or as many records, and the folder all of them
+    once.
     """
     folder.mkdir()
+    most = _AT_ONCE if at_once is None else at_once
     dtype = _scatter(chunks, folder, level)
     for number in range(2**_BITS):
         file = folder / str(number)
-        if file.stat().st_size > _AT_ONCE * dtype.itemsize:
-            yield from by_key(_stored(file, dtype), folder / f"{number}.all", level=level + 1)
+        if file.stat().st_size > most * dtype.itemsize:
+            stored = _stored(file, dtype, most)
+            yield from by_key(stored, folder / f"{number}.all", at_once=most, level=level + 1)
         else:
             records = np.fromfile(file, dtype)
             yield records[np.argsort(records["key"], kind="stable")]
@@ -60,8 +67,8 @@ def _scatter(chunks: Iterable[np.ndarray], folder: pathlib.Path, level: int) -> 
     return dtype
 
 
-def _stored(file: pathlib.Path, dtype: np.dtype) -> Iterator[np.ndarray]:
+def _stored(file: pathlib.Path, dtype: np.dtype, most: int) -> Iterator[np.ndarray]:
     """The records of a file, some at a time."""
     with file.open("rb") as stream:
-        while (records := np.fromfile(stream, dtype, _AT_ONCE)).size:
+        while (records := np.fromfile(stream, dtype, most)).size:
             yield records

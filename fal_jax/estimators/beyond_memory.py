@@ -47,6 +47,9 @@ def train_prepared(
 
     Returns:
       The `Trained`; its test rows are the first validation row.
+
+    Raises:
+      ValueError: the file of the rows is cut short.
     """
     counts, dim = prepared.train.counts[0], prepared.encoding.dim
     size = batch_size(int(counts.sum()))
@@ -59,7 +62,7 @@ def train_prepared(
     values = {**settings, **known(stream.num_steps * epochs, counts, trials)}
     values = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
     trainer = _all_trials(network.build(), values)
-    mesh = training.device_mesh(1 << (jax.device_count().bit_length() - 1))
+    mesh = training.device_mesh(min(size, 1 << (jax.device_count().bit_length() - 1)))
     state, best = trainer.init(jax.random.key(seed)), None
     for epoch in range(1, epochs + 1):
 

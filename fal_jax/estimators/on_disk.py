@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from fal_jax.data._measuring import measure_chunk
 from fal_jax.data._parsing import Chunk
 from fal_jax.data._shuffling import by_key, random_keys, random_order
 from fal_jax.estimators._encoding import Encoding, encode_codes, encoding_of, tolerant
-from fal_jax.estimators.problems import Task
+from fal_jax.estimators.problems import Task, num_classes
 
 _AT_ONCE = 2**26  # bytes of rows that are held at once
 _BLOCK = 1024  # rows that are read together
@@ -42,9 +43,13 @@ def width(columns: Sequence[Column]) -> int:
     return sum(len(column.outputs) for column in tolerant(columns))
 
 
-def most_validation_rows(table: Table, trials: int, memory: float) -> int:
-    """Rows to validate on that half of so many GiB have room for, with the logits of all trials."""
-    bytes_of_row = 4 * width(table.columns) + 24 * trials * len(table.classes)
+def most_validation_rows(table: Table, trials: int, hidden: tuple[int, ...], memory: float) -> int:
+    """Rows to validate on that half of so many GiB have room for, with the outputs of all trials.
+
+    At least 65,536.
+    """
+    outputs = 8 * hidden[-1] + 24 * len(table.classes)
+    bytes_of_row = 4 * width(table.columns) + trials * outputs
     return max(_FEW, int(memory * 2**29 / bytes_of_row))
 
 
@@ -58,7 +63,8 @@ def prepare(table: Table, task: Task, folder: str | os.PathLike[str]) -> Prepare
     Args:
       table: whose features may be a memory map.
       task: its training and validation rows.
-      folder: where to, with room for 4 bytes a number, and twice that meanwhile; it must stay.
+      folder: where to, with room for 4 bytes a number, and up to twice that meanwhile; it must
+        stay.
 
     Returns:
       The `Prepared`.
@@ -77,10 +83,9 @@ def prepare(table: Table, task: Task, folder: str | os.PathLike[str]) -> Prepare
         need = task.train.size * encoding.dim * 4 / 2**30
         raise OSError(
             f"{task.train.size:,} prepared rows can't be written to {folder} ({error}): they need "
-            f"{need:.1f} GiB there, and twice that meanwhile; make room, or choose another place."
+            f"{need:.1f} GiB there, up to twice that meanwhile; make room, or choose another place."
         ) from error
-    num_classes = max(2, len(table.classes), int(table.labels.max()) + 1)
-    counts = np.bincount(labels, minlength=num_classes)
+    counts = np.bincount(labels, minlength=num_classes(table))
     train = _rows(file, encoding.dim, labels, counts, task.seed)
     inputs = encode_codes(table.features[task.validation], encoding)
     return Prepared(encoding, train, inputs, table.labels[task.validation])
@@ -113,8 +118,11 @@ def _write(
             made["key"] = keys.random_raw(rows.size)
             yield made
 
-    with file.open("wb") as stream:
-        for found in by_key(records(), file.with_name("scattered")):
+    with (
+        tempfile.TemporaryDirectory(dir=file.parent, prefix="unfinished-") as parent,
+        file.open("wb") as stream,
+    ):
+        for found in by_key(records(), pathlib.Path(parent) / "rows", at_once=parts[0].size):
             stream.write(np.ascontiguousarray(found["inputs"]).data)
             labels.append(found["label"])
     return np.concatenate(labels)

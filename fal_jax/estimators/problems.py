@@ -69,6 +69,11 @@ def nested(
     return Task(seed, fold, rows[inner.train], rows[inner.test], test)
 
 
+def num_classes(table: Table) -> int:
+    """How many classes a table has, two at least."""
+    return max(2, len(table.classes), int(table.labels.max()) + 1)
+
+
 def batch_size(num_rows: int) -> int:
     """Rows a step: small for small training sets, so that they make enough steps."""
     return 64 if num_rows < 10_000 else 256 if num_rows < 60_000 else 1024
@@ -119,7 +124,7 @@ class Problems(Sequence[training.Problem]):
     @property
     def num_classes(self) -> int:
         """How many classes the table has, two at least."""
-        return max(2, len(self.table.classes), int(self.table.labels.max()) + 1)
+        return num_classes(self.table)
 
     def capacity(self) -> training.Capacity:
         """Room for any of the problems, told without preparing one."""
