@@ -139,17 +139,22 @@ def test_all_trials_are_those_trained_one_at_a_time_in_memory(name, classes, tmp
     counts = np.bincount(table.labels[task.train])
     inputs = encode_codes(table.features[task.train], prepared.encoding)
     build = Network(method, inputs.shape[1], classes, HIDDEN).build()
+
+    @jax.jit
+    def epoch_of(own, state, order):
+        rows = inputs, table.labels[task.train]
+        state = training.fit(build(own)[1], state, *rows, order)[0]
+        params = training.model_params(state)
+        return state, params, build(own)[0].apply(params, {}, prepared.inputs)[0].logits
+
     for trial, key in enumerate(jax.random.split(jax.random.key(1), TRIALS)):
         own = {n: v[0] for n, v in known(EPOCHS * stream.num_steps, counts, 1).items()}
         own |= {n: jnp.float32(v[trial]) for n, v in settings.items()}
-        model, trainer = build(own)
-        state, kept = trainer.init(key), (-1.0, 0, None, None)
+        state, kept = build(own)[1].init(key), (-1.0, 0, None, None)
         for epoch in range(EPOCHS):
             order = data.stream_order(stream, epoch)
-            state, _ = training.fit(trainer, state, inputs, table.labels[task.train], order)
-            params = training.model_params(state)
-            logits = np.asarray(model.apply(params, {}, prepared.inputs)[0].logits)
-            metric = mean_precision(logits, prepared.labels)
+            state, params, logits = epoch_of(own, state, order)
+            metric = mean_precision(np.asarray(logits), prepared.labels)
             kept = max(kept, (metric, epoch + 1, params, logits), key=lambda one: one[0])
         assert found.settings["epoch"][trial] == kept[1]
         np.testing.assert_allclose(found.validation[trial], kept[3], rtol=1e-4, atol=1e-4)
