@@ -3,6 +3,7 @@
 import io
 import os
 import pathlib
+import warnings
 from types import ModuleType
 from typing import NamedTuple
 
@@ -59,11 +60,13 @@ def load_images(name: str, *, data_dir: str | os.PathLike[str] | None = None) ->
     """
     if name not in IMAGES:
         raise ValueError(f"name must be one of {IMAGES}, got {name!r}.")
-    tfds = _reader()
     root = os.environ.get("FAL_JAX_DATA")
     if data_dir is None and root:
         data_dir = pathlib.Path(root) / "tfds"
-    builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # some protobufs', of tfds's own calls
+        tfds = _reader()
+        builder = tfds.builder(name, data_dir=data_dir, file_format="array_record")
     folder = pathlib.Path(builder.data_dir)
     if not (folder / "dataset_info.json").is_file():
         raise FileNotFoundError(
