@@ -53,7 +53,8 @@ def page(record: Record) -> str:
         _INTRODUCTION,
         f"`python -m experiments.{' '.join(environment['command'])}`\nat {environment['commit']}, "
         f"{environment['date'][:10]}, {environment['machine']['cores']} cores "
-        f"({environment['machine']['processor']}); {record['rows']:,} rows a table, {options}.",
+        f"({environment['machine']['processor']}); {record['rows']:,} rows a table, {options}; "
+        f"done for the ratios {', '.join(f'1:{int(ratio):,}' for ratio in _ratios(record))}.",
     ]
     for ratio in _ratios(record):
         parts += [f"## 1:{int(ratio):,}", _positives(record, ratio), table(record, ratio)]
