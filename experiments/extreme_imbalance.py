@@ -20,7 +20,7 @@ from typing import Any
 
 from rich.console import Console
 
-from experiments import command, extreme_report, records
+from experiments import command, drawing, extreme_report, records
 from experiments.extreme_runs import HIDDEN, METHODS_OF_TABLE_5, SHARES, Job, prepare, run, searched
 from fal_jax.estimators import Method
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
             job = Job(folder, options.rows, ratio, seed, options.trials, options.epochs)
             fill(record, path, job, options.methods, console)
     figure = path.with_suffix(".png")
-    extreme_report.draw(record, figure)
+    drawing.save(extreme_report.scores(record), figure)
     console.print(f"Record: {path}\nFigure: {figure}")
     return path
 

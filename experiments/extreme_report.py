@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from experiments import command, drawing, markdown, paper, records, tables
 from experiments.extreme_runs import METHODS_OF_TABLE_5, SCORES
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
                         help="of the record, and for the report (default: results)")  # fmt: skip
     folder = parser.parse_args(arguments).folder
     record = json.loads((folder / f"{NAME}.json").read_text())
-    draw(record, folder / f"{NAME}.png")
+    drawing.save(scores(record), folder / f"{NAME}.png")
     path = folder / f"{NAME}.md"
     records.write(path, page(record).encode())
     return path
@@ -125,7 +126,7 @@ def claim(record: Record, method: str = "FAL") -> str:
     return markdown.table([f"{method} less", *header], rows) if rows else "Not run."
 
 
-def draw(record: Record, path: pathlib.Path) -> None:
+def scores(record: Record) -> Figure:
     """A row of panels for each ratio, a panel for each score; the ceiling is a line."""
     ratios = _ratios(record)
     sizes = [len(record["results"][ratio]) for ratio in ratios]
@@ -157,7 +158,7 @@ def draw(record: Record, path: pathlib.Path) -> None:
         "means, lines the Bayes ceiling",
         fontsize=10,
     )
-    drawing.save(figure, path)
+    return figure
 
 
 def _ratios(record: Record) -> list[str]:

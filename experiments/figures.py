@@ -20,6 +20,7 @@ from rich.console import Console
 from experiments import (
     command,
     drawing,
+    extreme_report,
     image_figures,
     loss_figures,
     record_figures,
@@ -115,6 +116,11 @@ def _ablations(records: Records) -> Figures:
         yield name, record_figures.ablation(record)
 
 
+def _extreme(records: Records) -> Figures:
+    for name, record in _of(records, "extreme_imbalance").items():
+        yield name, extreme_report.scores(record)
+
+
 def _speed(records: Records) -> Figures:
     for name, record in _of(records, "benchmark_sweep").items():
         yield f"speed_{name}", record_figures.speed(record)
@@ -132,6 +138,7 @@ FIGURES: dict[str, tuple[Callable[[Records], Figures], str]] = {
     "fraud": (_fraud, "fraud"),
     "family": (_family, "family"),
     "ablation": (_ablations, "ablation"),
+    "extreme_imbalance": (_extreme, "extreme_imbalance"),
     "speed": (_speed, "benchmarks.sweep"),
 }
 """By beginnings of the figures' names: what draws them, and what makes their records."""
