@@ -57,8 +57,8 @@ def prepare(table: Table, task: Task, folder: str | os.PathLike[str]) -> Prepare
     """Writes a task's training rows, prepared and shuffled, to disk.
 
     Means and deviations are those of all training rows, medians and quantiles those of 65,536.
-    Memory holds the validation rows, some 100 MiB of the training rows at once, and of these
-    65,536 raw ones to measure.
+    Memory holds the validation rows, a few times 64 MiB of training rows at once, and 65,536 of
+    these as they are, to measure.
 
     Args:
       table: whose features may be a memory map.

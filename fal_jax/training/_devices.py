@@ -23,11 +23,17 @@ def device_mesh(number: int | None = None) -> Mesh:
       A `Mesh` with the axis "batch", whose programs the compiler splits (`AxisType.Auto`): the
       step is written for a whole batch, and nothing in it names a device.
 
+    Raises:
+      ValueError: there are fewer devices, or number is below 1.
+
     Example:
-      >>> device_mesh().axis_names
+      >>> device_mesh(1).axis_names
       ('batch',)
     """
-    devices = jax.devices()[:number]
+    devices = jax.devices()
+    if number is not None and not 1 <= number <= len(devices):
+        raise ValueError(f"number must be from 1 to {len(devices)}, the devices, got {number}.")
+    devices = devices[:number]
     return jax.make_mesh((len(devices),), (AXIS,), (AxisType.Auto,), devices=devices)
 
 

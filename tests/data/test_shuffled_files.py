@@ -1,13 +1,11 @@
 """Files whose rows are shuffled once, as they are decoded, and used as they lie on disk."""
 
-import jax
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from jax.sharding import AxisType
 
-from fal_jax import data
+from fal_jax import data, training
 from fal_jax.data import _shuffling
 from fal_jax.training import _placing
 
@@ -54,7 +52,7 @@ def test_mapped_rows_are_given_to_jax_without_a_copy(table, tmp_path):
     data.decode_shards(*table, tmp_path)
     rows = data.decoded_rows(*table, tmp_path)
     stream = data.open_stream(rows, batch_size=32, seed=0, lanes=2, part_rows=96)
-    mesh = jax.make_mesh((2,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:2])
+    mesh = training.device_mesh(2)
     parts = _placing.placed_parts(stream, range(2), mesh, range(stream.num_steps))
     _, ((inputs,), labels) = next(parts)
     for lane, shard in enumerate(inputs.addressable_shards):

@@ -8,13 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType, PartitionSpec
+from jax.sharding import PartitionSpec
 
-from fal_jax import models
+from fal_jax import models, training
 
 FIXTURE = pathlib.Path(__file__).with_name("resnet8.npz")
 TINY = functools.partial(models.resnet, 8, 5, width=4)
-MESH = jax.make_mesh((4,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:4])
+MESH = training.device_mesh(4)
 NETWORKS = {
     "resnet": (TINY, (8, 8, 3)),
     "small_convnet": (functools.partial(models.small_convnet, 5, width=4), (16, 16, 3)),

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
-from jax.sharding import AxisType
 
 from fal_jax import data, models, training
 from fal_jax.estimators import IMAGE_METHODS
@@ -47,7 +46,7 @@ def network(head):
 
 
 def programs(method, devices, transform=transform, **options):
-    mesh = jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
+    mesh = training.device_mesh(devices)
 
     def mapped(head):
         return training.split_batch(network(head), mesh)

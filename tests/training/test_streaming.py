@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.sharding import AxisType
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fal_jax import data, losses, metrics, training
@@ -36,7 +35,7 @@ def method():
 
 
 def mesh(devices):
-    return jax.make_mesh((devices,), ("batch",), (AxisType.Auto,), devices=jax.devices()[:devices])
+    return training.device_mesh(devices)
 
 
 def stream(*, mapped=False, **changes):
@@ -137,6 +136,15 @@ def test_stopped_in_mid_epoch_it_goes_on_to_the_same_bits(mapped, tmp_path):
     with pytest.raises(ValueError, match=r"the rows' own seed, .*, None, .*, 1, "):
         fitted(shuffled_anew, checkpoints=kept)
     kept.close()
+
+
+def test_a_mesh_has_the_devices_that_are_asked_for_if_they_are_there():
+    count = jax.device_count()
+    assert training.device_mesh().size == count
+    assert training.device_mesh(3).devices.tolist() == jax.devices()[:3]
+    for number in (0, count + 1):
+        with pytest.raises(ValueError, match=f"number must be from 1 to {count}, .* got {number}"):
+            training.device_mesh(number)
 
 
 def test_a_state_without_checkpoints_goes_on_too():
