@@ -236,7 +236,7 @@ def datasets(data_dir: pathlib.Path | None = None) -> None:
     """Tell which of the paper's data sets are there: where, whole or a sample, and checksums.
 
     Args:
-      data_dir: the folder of their files, instead of FAL_JAX_DATA.
+      data_dir: the folder of their files, tfds/ for images, instead of FAL_JAX_DATA.
     """
     _printing.datasets(_printing.console(), _datasets.datasets(data_dir))
 

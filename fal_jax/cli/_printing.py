@@ -73,7 +73,7 @@ def measured(console: Console, title: str, values: Mapping[str, float]) -> None:
 
 
 def datasets(console: Console, found: Sequence[Found]) -> None:
-    """Which tables are where."""
+    """Which data sets are where."""
     grid = Table("data set", "is", "rows")
     for words in ("file", "SHA-256"):
         grid.add_column(words, overflow="fold")

@@ -124,19 +124,6 @@ def test_training_needs_a_method_of_this_library(capsys, workplace):
     assert (code, "one of this library's methods, got 'LR'" in said) == (2, True)
 
 
-def test_the_papers_tables_are_told_of(capsys, workplace, monkeypatch):
-    monkeypatch.delenv("FAL_JAX_DATA", raising=False)
-    (workplace / "files").mkdir()
-    (workplace / "files" / "ccFraud.csv").write_text("custID,gender\n1,2\n")
-    code, printed, _ = called(capsys, "datasets", "--data-dir", "files")
-    assert code == 0
-    assert "SatImage │ whole │ 6,435 │ in the package" in printed
-    assert "GMSC │ missing │ - │ get it from Kaggle's competition GiveMeSomeCredit │ -" in printed
-    assert "CCFraud │ damaged" in printed
-    code, _, said = called(capsys, "datasets", "--data-dir", "nowhere")
-    assert (code, "the data folder nowhere is missing" in said) == (2, True)
-
-
 @pytest.mark.parametrize("classes", [2, 3])
 def test_rows_beyond_memory_are_prepared_on_disk_for_as_long_as_it_takes(
     classes, capsys, workplace
