@@ -58,6 +58,7 @@ def _still(method: Method) -> Method:
 
 
 _WINDOW = {"ratio": 1.3, "every": 200.0}
+_NO_FAL = {"margin": 0.0, "gamma": 0.0, "beta": 0.0}
 
 IMAGE_METHODS: Mapping[str, Method] = {
     "CE": _row("CE"),
@@ -72,11 +73,13 @@ IMAGE_METHODS: Mapping[str, Method] = {
     "CB-FAML": _row("FAML", *_ANCHORED, "gamma", "one_minus_beta", **_WINDOW),
     "FAL-fixed": _still(_row("FAL", *_ANCHORED, "gamma")),
     "CB-FAL-fixed": _still(_row("FAL", *_ANCHORED, "gamma", "one_minus_beta")),
+    "CB-CE-fixed": _still(_row("FAL", "anchor_spread", "one_minus_beta", **_NO_FAL)),
 }
-"""The methods of the paper's Table 4, LGM and FL+LGM of its Table 2, and its future work; two more.
+"""The paper's Table 4, LGM and FL+LGM of its Table 2, its future work, and three more.
 
 In FAL-fixed the anchors stay where they start, and the features alone move. Yang et al. (NeurIPS
-2022) so fix the directions of a linear classifier, at a simplex.
+2022) so fix the directions of a linear classifier, at a simplex. CB-CE-fixed is a linear classifier
+that is fixed, with logits `2 f.phi - ||phi||^2`: FAL-fixed without margin, focal term and pull.
 
 Focal loss is that of the softmax, where Cui et al. (CVPR 2019) take one sigmoid a class.
 """

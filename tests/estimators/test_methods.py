@@ -38,7 +38,11 @@ def expected_loss(name, outputs, head, batch, settings):
         return reference.fal_loss_from_features(
             outputs.features, batch.labels, head["anchors"], **options
         )
-    each = reference.softmax_focal_loss(outputs.logits, batch.labels, **options)
+    logits = outputs.logits
+    if name.endswith("CE-fixed"):  # a linear classifier of the start's anchors
+        anchors = head["anchors"]
+        logits = 2 * outputs.features @ anchors.T - (anchors**2).sum(1)
+    each = reference.softmax_focal_loss(logits, batch.labels, **options)
     return (each if weights is None else weights * each)[where].mean()
 
 
@@ -74,13 +78,14 @@ def test_losses_for_many_classes_are_the_equations_by_a_rows_own_and_drawn_setti
 
 def test_what_tells_one_method_for_images_from_another():
     gamma = {name: method.fixed.get("gamma") for name, method in IMAGE_METHODS.items()}
-    assert {name for name, value in gamma.items() if not value} == {"CE", "CB-CE", "LGM"}
+    plain = {name for name, value in gamma.items() if not value}
+    assert plain == {"CE", "CB-CE", "CB-CE-fixed", "LGM"}
     balanced = {name for name, m in IMAGE_METHODS.items() if "one_minus_beta" in m.search}
     assert balanced == {name for name in IMAGE_METHODS if name.startswith("CB-")}
     assert {name for name, m in IMAGE_METHODS.items() if m.rule} == {"FAML", "CB-FAML"}
 
 
-@pytest.mark.parametrize("name", ["FAL", "FAL-fixed", "CB-FAL", "CB-FAL-fixed"])
+@pytest.mark.parametrize("name", ["FAL", "FAL-fixed", "CB-FAL", "CB-FAL-fixed", "CB-CE-fixed"])
 def test_fixed_anchors_alone_get_no_gradient(rng, name):
     method = IMAGE_METHODS[name]
     batch = Batch(np.zeros((12, 3)), rng.integers(0, 4, 12), np.ones(12, bool))
