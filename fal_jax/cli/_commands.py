@@ -1,21 +1,15 @@
 """The commands; their docstrings are the help that tyro shows."""
 
-import dataclasses
-import datetime
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
 import tyro
 from rich.console import Console
 
-import fal_jax
-from fal_jax import _records
 from fal_jax.cli import _compare, _datasets, _folder, _model, _predict, _printing, _training
 from fal_jax.cli._compare import Protocol
 from fal_jax.cli._embedding import embedding
-from fal_jax.cli._measures import CHOSEN_BY
 from fal_jax.cli._options import Source
 from fal_jax.cli._table import Reading
 from fal_jax.cli._training import Training
@@ -35,7 +29,7 @@ def compare(
 
     Ends in a table, and in a folder with a record, the scores of all rows by models that have not
     seen them, a report to open in a browser, and the best model. Ctrl-C keeps the methods that are
-    finished; --resume goes on.
+    finished; --resume goes on. Of a table larger than memory a sample is compared.
 
     Args:
       source: the table.
@@ -50,10 +44,11 @@ def compare(
     named = _compare.named(methods)
     folder = out or pathlib.Path(f"{source.stem}-comparison")
     _folder.check_place(folder, is_folder=True)
-    table = source.load(protocol.least, say)
+    table, rows = _compare.sampled(source.load(protocol.least, say), protocol, say)
     tasks = _compare.folds(table, protocol)
-    description = _described(source, table, protocol)
-    comparison = _folder.Comparison(folder, description, _rows(table, tasks), resume=resume)
+    description = _compare.described(source, table, protocol)
+    scores = _compare.scores_to_fill(table, tasks, rows)
+    comparison = _folder.Comparison(folder, description, scores, resume=resume)
     left = [name for name in named if name not in comparison.record["methods"]]
     try:
         _run(left, table, tasks, protocol, comparison, console)
@@ -96,39 +91,6 @@ def _run(
         raise ValueError("no method could be trained on this table; the notes above say why.")
 
 
-def _described(source: Source, table: Table, protocol: Protocol) -> dict[str, Any]:
-    """What tells one comparison from another."""
-    classes = list(table.classes)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {
-        "table": {
-            "name": source.table.name,
-            "bytes": source.table.stat().st_size,
-            "label": source.label,
-            "rows": len(table.labels),
-            "columns": len(table.columns),
-            "names": [column.name for column in table.columns],
-            "classes": classes,
-            "class_counts": np.bincount(table.labels, minlength=len(classes)).tolist(),
-            "positive": classes[1] if len(classes) == 2 else None,
-        },
-        "protocol": {
-            **dataclasses.asdict(protocol),
-            "scaling": source.scaling,
-            "choose_by": CHOSEN_BY,
-        },
-        "environment": {"date": now, "fal_jax": fal_jax.__version__, **_records.environment()},
-    }
-
-
-def _rows(table: Table, tasks: Sequence[Task]) -> dict[str, np.ndarray]:
-    """The scores' columns that are there before any method's."""
-    fold = np.zeros(len(table.labels), np.int32)
-    for number, task in enumerate(tasks[:-1]):
-        fold[task.test] = number
-    return {"row": np.arange(len(fold), dtype=np.int64), "fold": fold, "label": table.labels}
-
-
 def _told(console: Console, folder: pathlib.Path) -> None:
     """Prints what was found, writes the report, and says what is where."""
     record, _ = _folder.read(folder)
@@ -136,7 +98,8 @@ def _told(console: Console, folder: pathlib.Path) -> None:
     report = _folder.write_report(folder)
     lines = [f"Record: {folder / _folder.RECORD}", f"Scores: {folder / _folder.SCORES}"]
     if "model" in record:
-        lines.append(f"Model: {folder / _model.FILE}, {record['model']} trained on all rows")
+        rows = "all rows" if record["table"].get("sampled_from") is None else "the sample"
+        lines.append(f"Model: {folder / _model.FILE}, {record['model']} trained on {rows}")
     if record["best"] != record.get("model"):
         lines.append(f"  ({record['best']} is best; models are saved of this library's methods)")
     console.print("\n".join([*lines, f"Report: {report}"]), markup=False, highlight=False)

@@ -1,7 +1,9 @@
 """Methods under cross-validation with the same budget, and the model of each."""
 
 import dataclasses
+import datetime
 import importlib.util
+import math
 import pathlib
 import time
 from collections.abc import Sequence
@@ -9,9 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+import fal_jax
+from fal_jax import _records
 from fal_jax.cli import _measures
 from fal_jax.cli._model import Model
-from fal_jax.cli._training import KNOWN, Budget, model_of, parts_of, whole
+from fal_jax.cli._options import Source
+from fal_jax.cli._table import Say
+from fal_jax.cli._training import KNOWN, Budget, gibibytes, model_of, parts_of, whole
 from fal_jax.data import Table
 from fal_jax.estimators import BASELINES, Baseline, Method
 from fal_jax.estimators.problems import Task, cross_validation
@@ -37,15 +43,19 @@ class Protocol(Budget):
 
     Attributes:
       folds: of the cross-validation.
+      memory: GiB that the prepared rows of all folds may take; of more rows a sample is compared.
     """
 
     folds: int = 5
+    memory: float = 4.0
 
     def check(self) -> None:
         """Refuses what can't be followed."""
         super().check()
         if self.folds < 2:
             raise ValueError(f"--folds must be at least 2, got {self.folds}.")
+        if not self.memory > 0:
+            raise ValueError(f"--memory must be above 0, got {self.memory}.")
 
     @property
     def least(self) -> int:
@@ -78,6 +88,30 @@ def named(names: Sequence[str]) -> dict[str, Method | Baseline]:
     return {name: KNOWN[name] for name in names or DEFAULT if name not in absent}
 
 
+def sampled(table: Table, protocol: Protocol, say: Say) -> tuple[Table, np.ndarray]:
+    """The rows that memory has room for, as a table, and their numbers.
+
+    Each class keeps its share of them, and no fewer rows than the folds need.
+    """
+    rows = np.arange(len(table.labels), dtype=np.int64)
+    needed = gibibytes(table) * (protocol.folds + 1)  # one time more, for the model of all rows
+    if needed <= protocol.memory:
+        return table, rows
+    rng, kept = np.random.default_rng(protocol.seed), []
+    for members in (np.flatnonzero(table.labels == label) for label in np.unique(table.labels)):
+        number = max(math.ceil(members.size * protocol.memory / needed), protocol.least)
+        kept.append(rng.choice(members, min(number, members.size), replace=False))
+    rows = np.sort(np.concatenate(kept))
+    say(
+        f"the prepared rows of all folds take {needed:.1f} GiB, more than --memory: "
+        f"{rows.size:,} of {len(table.labels):,} rows are compared, drawn at random from each "
+        "class; fal-jax train takes them all."
+    )
+    parts = {"features": table.features[rows], "labels": table.labels[rows], "is_sample": True}
+    groups = None if table.groups is None else table.groups[rows]
+    return table._replace(**parts, groups=groups), rows
+
+
 def folds(table: Table, protocol: Protocol) -> list[Task]:
     """The tasks of a comparison: its folds, then all rows for the model, without a test part."""
     seed, fraction = protocol.seed, protocol.validation_fraction
@@ -89,6 +123,40 @@ def folds(table: Table, protocol: Protocol) -> list[Task]:
             f"the table can't be split into {protocol.folds} folds ({error}): rows that are equal "
             "in all columns stay together; add rows, or set fewer --folds."
         ) from error
+
+
+def described(source: Source, table: Table, protocol: Protocol) -> dict[str, Any]:
+    """What tells one comparison from another."""
+    classes = list(table.classes)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {
+        "table": {
+            "name": source.table.name,
+            "bytes": source.table.stat().st_size,
+            "label": source.label,
+            "rows": len(table.labels),
+            "sampled_from": table.rows_expected if table.is_sample else None,
+            "columns": len(table.columns),
+            "names": [column.name for column in table.columns],
+            "classes": classes,
+            "class_counts": np.bincount(table.labels, minlength=len(classes)).tolist(),
+            "positive": classes[1] if len(classes) == 2 else None,
+        },
+        "protocol": {
+            **dataclasses.asdict(protocol),
+            "scaling": source.scaling,
+            "choose_by": _measures.CHOSEN_BY,
+        },
+        "environment": {"date": now, "fal_jax": fal_jax.__version__, **_records.environment()},
+    }
+
+
+def scores_to_fill(table: Table, tasks: Sequence[Task], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores' columns that are there before any method's; rows by their numbers in the file."""
+    fold = np.zeros(len(table.labels), np.int32)
+    for number, task in enumerate(tasks[:-1]):
+        fold[task.test] = number
+    return {"row": rows, "fold": fold, "label": table.labels}
 
 
 def run(

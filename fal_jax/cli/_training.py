@@ -127,13 +127,13 @@ def train(
       ValueError: a method that re-samples, for rows that are kept on disk.
       OSError: they can't be written, for want of space, say.
     """
-    if _gibibytes(table) <= budget.memory:
+    if gibibytes(table) <= budget.memory:
         (part,) = parts_of(name, table, [whole(table, budget)], budget, None, on_step)
         encoding = None
     else:
         _check_streams(name, table)
         say(
-            f"the prepared rows take {_gibibytes(table):.1f} GiB, more than --memory: they are "
+            f"the prepared rows take {gibibytes(table):.1f} GiB, more than --memory: they are "
             f"kept in {beside} while training lasts."
         )
         with tempfile.TemporaryDirectory(dir=beside, prefix="unfinished-") as folder:
@@ -144,7 +144,7 @@ def train(
     return model, found
 
 
-def _gibibytes(table: Table) -> float:
+def gibibytes(table: Table) -> float:
     """What the rows of a table take when they are prepared."""
     return len(table.labels) * on_disk.width(table.columns) * 4 / 2**30
 
@@ -153,7 +153,7 @@ def _check_streams(name: str, table: Table) -> None:
     """Refuses a method that needs all rows in memory."""
     if getattr(KNOWN[name], "resample", None) is not None:
         raise ValueError(
-            f"{name} re-samples all rows in memory, and these take {_gibibytes(table):.1f} GiB: "
+            f"{name} re-samples all rows in memory, and these take {gibibytes(table):.1f} GiB: "
             "take another --method, or set more --memory."
         )
 

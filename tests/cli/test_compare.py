@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from fal_jax import data
 from fal_jax.cli import _compare, _folder, _model, main
 from fal_jax.estimators import BASELINES
 from tests.cli.made import TINY, called, frame, write
@@ -210,3 +211,45 @@ def test_the_usual_methods_are_those_that_are_installed(monkeypatch):
         _compare.named(["XGBoost"])
     with pytest.raises(ValueError, match=r"--methods must be of CE, .*; got 'Magic'"):
         _compare.named(["Magic"])
+
+
+def test_of_a_table_larger_than_memory_a_sample_is_compared(capsys, workplace):
+    rows = frame(400)
+    table = write(workplace / "made.csv", rows)
+    compare = ("compare", table, "--label", "Class", *TINY, "--methods", "LR")
+    code, printed, said = called(capsys, *compare, "--memory", "1e-5", "--out", "found")
+    record, scores = _folder.read(workplace / "found")
+    number = len(scores["row"])
+    assert (code, 60 < number < 200) == (0, True)
+    assert f"more than --memory: {number} of 400 rows are compared" in printed + said
+    assert np.all(np.diff(scores["row"]) > 0)
+    is_fraud = (rows["Class"] == "fraud").to_numpy()
+    np.testing.assert_array_equal(scores["label"], is_fraud[scores["row"]])
+    assert scores["label"].sum() == pytest.approx(number / 4, abs=1)
+    assert (record["table"]["rows"], record["table"]["sampled_from"]) == (number, 400)
+    assert (
+        f"{number} rows, a sample of 400, 3 columns"
+        in (workplace / "found" / "report.html").read_text()
+    )
+    assert called(capsys, *compare, "--memory", "1e-5", "--out", "found", "--resume")[0] == 0
+    code, _, said = called(capsys, *compare, "--out", "found", "--resume")
+    assert (code, "protocol's memory" in said) == (2, True)
+
+
+def test_a_sample_keeps_the_rows_that_folds_need_of_a_rare_class():
+    labels = np.repeat(np.int32([0, 1]), [5000, 20])
+    columns = (data.Column("x", "number"),)
+    table = data.Table("made", np.zeros((5020, 1), np.float32), labels, 5020, False, columns)
+    protocol = _compare.Protocol(folds=5, memory=1e-5)
+    found, rows = _compare.sampled(table, protocol, lambda _: None)
+    np.testing.assert_array_equal(found.labels, labels[rows])
+    counts = np.bincount(found.labels)
+    assert (counts[0] < 1000, counts[1]) == (True, protocol.least)
+    whole, rows = _compare.sampled(table, _compare.Protocol(folds=5), pytest.fail)
+    assert (whole, rows.tolist()) == (table, list(range(5020)))
+
+
+def test_memory_must_be_above_0(capsys, workplace):
+    compare = ("compare", write(workplace / "made.csv"), "--label", "Class")
+    code, _, said = called(capsys, *compare, "--memory", "0")
+    assert (code, "--memory must be above 0, got 0.0" in said) == (2, True)
