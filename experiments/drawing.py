@@ -21,6 +21,7 @@ LINES = {
     "CE+SMOTE": (BLACK, "--"),
     "CE+NearMiss": (BLACK, ":"),
     "CB-CE": (BLACK, "-."),
+    "CB-CE-fixed": (BLACK, (0, (5, 1, 1, 1, 1, 1))),
     "FL": (YELLOW, "-"),
     "CB-FL": (YELLOW, "-."),
     "FL+LGM": (YELLOW, "--"),

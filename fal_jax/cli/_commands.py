@@ -29,7 +29,7 @@ def compare(
 
     Ends in a table, and in a folder with a record, the scores of all rows by models that have not
     seen them, a report to open in a browser, and the best model. Ctrl-C keeps the methods that are
-    finished; --resume goes on. Of a table larger than memory a sample is compared.
+    finished; --resume goes on. Of more rows than --memory has room for a sample is compared.
 
     Args:
       source: the table.

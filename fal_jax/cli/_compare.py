@@ -16,7 +16,7 @@ from fal_jax import _records
 from fal_jax.cli import _measures
 from fal_jax.cli._model import Model
 from fal_jax.cli._options import Source
-from fal_jax.cli._table import Say
+from fal_jax.cli._table import Say, well_filled
 from fal_jax.cli._training import KNOWN, Budget, gibibytes, model_of, parts_of, whole
 from fal_jax.data import Table
 from fal_jax.estimators import BASELINES, Baseline, Method
@@ -43,7 +43,8 @@ class Protocol(Budget):
 
     Attributes:
       folds: of the cross-validation.
-      memory: GiB that the prepared rows of all folds may take; of more rows a sample is compared.
+      memory: GiB that the prepared rows of all folds and of the model may take, each counted once;
+        copies of them, and what SMOTE adds, come on top. Of more rows a sample is compared.
     """
 
     folds: int = 5
@@ -91,10 +92,11 @@ def named(names: Sequence[str]) -> dict[str, Method | Baseline]:
 def sampled(table: Table, protocol: Protocol, say: Say) -> tuple[Table, np.ndarray]:
     """The rows that memory has room for, as a table, and their numbers.
 
-    Each class keeps its share of them, and no fewer rows than the folds need.
+    Each class keeps its share of them, and no fewer rows than the folds need. Columns that hardly
+    have a value in them are left out. Copies of a row still share a number, but not a row's.
     """
     rows = np.arange(len(table.labels), dtype=np.int64)
-    needed = gibibytes(table) * (protocol.folds + 1)  # one time more, for the model of all rows
+    needed = gibibytes(table) * (protocol.folds + 1)
     if needed <= protocol.memory:
         return table, rows
     rng, kept = np.random.default_rng(protocol.seed), []
@@ -103,13 +105,21 @@ def sampled(table: Table, protocol: Protocol, say: Say) -> tuple[Table, np.ndarr
         kept.append(rng.choice(members, min(number, members.size), replace=False))
     rows = np.sort(np.concatenate(kept))
     say(
-        f"the prepared rows of all folds take {needed:.1f} GiB, more than --memory: "
-        f"{rows.size:,} of {len(table.labels):,} rows are compared, drawn at random from each "
-        "class; fal-jax train takes them all."
+        f"the prepared rows of all folds and of the model take {needed:.3g} GiB, more than "
+        f"--memory {protocol.memory:g}: {rows.size:,} of {len(table.labels):,} rows are compared, "
+        "drawn at random from each class; set more --memory to compare more of them. fal-jax "
+        "train takes all."
     )
-    parts = {"features": table.features[rows], "labels": table.labels[rows], "is_sample": True}
-    groups = None if table.groups is None else table.groups[rows]
-    return table._replace(**parts, groups=groups), rows
+    features = table.features[rows]
+    places = well_filled(features, table.columns, say)
+    sample = table._replace(
+        features=features[:, places],
+        labels=table.labels[rows],
+        is_sample=True,
+        columns=tuple(table.columns[place] for place in places),
+        groups=None if table.groups is None else table.groups[rows],
+    )
+    return sample, rows
 
 
 def folds(table: Table, protocol: Protocol) -> list[Task]:
@@ -119,14 +129,15 @@ def folds(table: Table, protocol: Protocol) -> list[Task]:
         tasks = cross_validation(table, protocol.folds, fraction, seed=seed)
         return [*tasks, whole(table, protocol)]
     except ValueError as error:
+        way_out = "set more --memory" if table.is_sample else "add rows"
         raise ValueError(
             f"the table can't be split into {protocol.folds} folds ({error}): rows that are equal "
-            "in all columns stay together; add rows, or set fewer --folds."
+            f"in all columns stay together; {way_out}, or set fewer --folds."
         ) from error
 
 
 def described(source: Source, table: Table, protocol: Protocol) -> dict[str, Any]:
-    """What tells one comparison from another."""
+    """What tells one comparison from another; memory by the rows that it left."""
     classes = list(table.classes)
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {
@@ -143,7 +154,7 @@ def described(source: Source, table: Table, protocol: Protocol) -> dict[str, Any
             "positive": classes[1] if len(classes) == 2 else None,
         },
         "protocol": {
-            **dataclasses.asdict(protocol),
+            **{name: value for name, value in vars(protocol).items() if name != "memory"},
             "scaling": source.scaling,
             "choose_by": _measures.CHOSEN_BY,
         },

@@ -4,11 +4,13 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from fal_jax import data
 from fal_jax.data._fraud_tables import SOURCES
+
+_IMAGES = {"cifar10": 60_000, "cifar100": 60_000, "mnist": 70_000}  # to train and to test on
 
 
 class Found(NamedTuple):
@@ -17,7 +19,7 @@ class Found(NamedTuple):
     Attributes:
       name: of the data set.
       file: where it is, of images the folder.
-      kind: "whole", "sample", "missing" or "damaged".
+      kind: "whole", "sample", "missing" or "damaged"; of images by their description alone.
       rows: how many.
       sha256: of the file, of images of all files of records in the order of their names.
       problem: what is wrong with it, and where to get what is missing.
@@ -35,7 +37,7 @@ def datasets(data_dir: str | os.PathLike[str] | None = None) -> list[Found]:
     """Looks for all data sets, and reads the tables that are there."""
     tables = [_table(name, file, data_dir) for name, file in data.table_files(data_dir).items()]
     folder = _image_folder(data_dir)
-    return tables + [_images(name, folder) for name in data.IMAGES]
+    return tables + [_images(name, folder) for name in _IMAGES]
 
 
 def _table(name: str, file: pathlib.Path | None, data_dir: str | os.PathLike[str] | None) -> Found:
@@ -53,28 +55,48 @@ def _image_folder(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
     """Where `data.load_images` looks: beside the tables, or where tensorflow-datasets does."""
     root = data_dir or os.environ.get("FAL_JAX_DATA")
     if root:
-        return pathlib.Path(root) / "tfds"
-    own = os.environ.get("TFDS_DATA_DIR") or pathlib.Path.home() / "tensorflow_datasets"
-    return pathlib.Path(own)
+        return pathlib.Path(root).expanduser() / "tfds"
+    own = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+    return pathlib.Path(own).expanduser()
 
 
 def _images(name: str, folder: pathlib.Path) -> Found:
     """An image set by what tensorflow-datasets wrote of it; its records are not decoded."""
-    descriptions = sorted(folder.glob(f"{name}/*/dataset_info.json"))
-    if not descriptions:
-        how = f'tfds.builder("{name}", file_format="array_record").download_and_prepare()'
-        return Found(name, None, "missing", problem=f"prepare it with tensorflow-datasets: {how}")
-    place, rows, files = descriptions[-1].parent, 0, []
+    versions = [path for path in folder.glob(f"{name}/*.*.*") if _version(path)]
+    if not versions:
+        how = (
+            f'tensorflow_datasets.builder("{name}", data_dir="{folder}", '
+            'file_format="array_record").download_and_prepare()'
+        )
+        return Found(name, None, "missing", problem=f"prepare it by {how}")
+    place = max(versions, key=_version)
     try:
-        for split in json.loads(descriptions[-1].read_text())["splits"]:
-            lengths = [int(length) for length in split["shardLengths"]]
-            rows += sum(lengths)
-            stem, number = f"{name}-{split['name']}.array_record", len(lengths)
-            files += [place / f"{stem}-{shard:05}-of-{number:05}" for shard in range(number)]
-        return Found(name, place, "whole", rows, _checksum(sorted(files)))
+        described = json.loads((place / "dataset_info.json").read_text())
+        if described["fileFormat"] != "array_record":
+            raise ValueError(f"its format is {described['fileFormat']}, not array_record")
+        lengths = {split["name"]: split["shardLengths"] for split in described["splits"]}
+        rows = sum(int(length) for split in ("train", "test") for length in lengths[split])
+        checksum = _checksum(_records(name, place, {s: len(n) for s, n in lengths.items()}))
     except (OSError, ValueError, LookupError, TypeError) as error:
-        problem = f"{error!r} in {place}: prepare it again, as array_record"
+        reason = str(error) if isinstance(error, OSError | ValueError) else repr(error)
+        problem = f"{reason}: delete the folder and prepare it again"
         return Found(name, place, "damaged", problem=problem)
+    return Found(name, place, "whole" if rows == _IMAGES[name] else "sample", rows, checksum)
+
+
+def _version(path: pathlib.Path) -> tuple[int, ...]:
+    """The version that a folder is named by, empty for none."""
+    parts = path.name.split(".")
+    return tuple(map(int, parts)) if all(part.isdecimal() for part in parts) else ()
+
+
+def _records(name: str, place: pathlib.Path, shards: Mapping[str, int]) -> list[pathlib.Path]:
+    """The files of an image set's records, in the order of their names."""
+    return sorted(
+        place / f"{name}-{split}.array_record-{shard:05}-of-{number:05}"
+        for split, number in shards.items()
+        for shard in range(number)
+    )
 
 
 def _checksum(files: Iterable[pathlib.Path]) -> str:
@@ -82,6 +104,5 @@ def _checksum(files: Iterable[pathlib.Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
+            hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()

@@ -34,9 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"Error: {error.name} is not installed: pip install fal-jax[cli].")
         return _WRONG
     except MemoryError:
-        _say(
-            "Error: out of memory: take fewer rows, columns or --trials; train takes less --memory."
-        )
+        _say("Error: out of memory: take less --memory, or fewer rows, columns or --trials.")
         return _WRONG
     except (OSError, ValueError, ImportError) as error:
         _say(f"Error: {error}")

@@ -51,7 +51,9 @@ def progress(console: Console, total: int) -> Iterator[Callable[[str, float], No
 def comparison(console: Console, record: Mapping[str, Any]) -> None:
     """The methods of a comparison, the best first."""
     table, methods = record["table"], record["methods"]
-    title = f"{table['name']}: mean ± std over {record['protocol']['folds']} folds"
+    whole = table.get("sampled_from")
+    part = "" if whole is None else f", {table['rows']:,} of {whole:,} rows"
+    title = f"{table['name']}{part}: mean ± std over {record['protocol']['folds']} folds"
     grid = Table("method", title=escape(title))
     some = next(iter(methods.values()))["metrics"]
     shown = {name: words for name, words in _SHOWN.items() if name in some}

@@ -3,7 +3,7 @@
 import codecs
 import math
 import pathlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -187,6 +187,16 @@ def _unfit(column: Found, rows: int) -> str | None:
     if column.is_constant and column.present == rows:
         return "they have the same value in all rows"
     return None
+
+
+def well_filled(features: np.ndarray, columns: Sequence[Column], say: Say) -> list[int]:
+    """Places of the columns with enough values in these rows; says which are left out."""
+    present = np.count_nonzero(~np.isnan(features), axis=0)
+    is_filled = present >= min(_FEW, len(features) // 2)
+    if not is_filled.all():
+        names = [columns[place].name for place in np.flatnonzero(~is_filled).tolist()]
+        say(f"left out, as they have a value in fewer than {_FEW} of these rows: {some(names)}.")
+    return np.flatnonzero(is_filled).tolist()
 
 
 def _column(column: Found, rows: int, scaling: Scaling) -> Column:

@@ -79,7 +79,8 @@ def load_images(name: str, *, data_dir: str | os.PathLike[str] | None = None) ->
         train, test = (_read(tfds, builder, split) for split in ("train", "test"))
     except Exception as error:  # each of the libraries that read has errors of its own
         raise ValueError(
-            f"the files of {name} in {folder} are damaged or not whole ({error}): prepare it again."
+            f"the files of {name} in {folder} are damaged or not whole ({error}): delete the "
+            "folder and prepare it again."
         ) from error
     return Images(name, *train, *test, tuple(builder.info.features["label"].names))
 

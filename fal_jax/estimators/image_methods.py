@@ -79,7 +79,7 @@ IMAGE_METHODS: Mapping[str, Method] = {
 
 In FAL-fixed the anchors stay where they start, and the features alone move. Yang et al. (NeurIPS
 2022) so fix the directions of a linear classifier, at a simplex. CB-CE-fixed is a linear classifier
-that is fixed, with logits `2 f.phi - ||phi||^2`: FAL-fixed without margin, focal term and pull.
+that is fixed, of logits `2 f.phi - ||phi||^2`: CB-FAL-fixed without margin, focal term and pull.
 
 Focal loss is that of the softmax, where Cui et al. (CVPR 2019) take one sigmoid a class.
 """

@@ -221,19 +221,18 @@ def test_of_a_table_larger_than_memory_a_sample_is_compared(capsys, workplace):
     record, scores = _folder.read(workplace / "found")
     number = len(scores["row"])
     assert (code, 60 < number < 200) == (0, True)
-    assert f"more than --memory: {number} of 400 rows are compared" in printed + said
+    assert f"more than --memory 1e-05: {number} of 400 rows are compared" in printed + said
+    assert f"made.csv, {number} of 400 rows: mean" in printed
     assert np.all(np.diff(scores["row"]) > 0)
     is_fraud = (rows["Class"] == "fraud").to_numpy()
     np.testing.assert_array_equal(scores["label"], is_fraud[scores["row"]])
     assert scores["label"].sum() == pytest.approx(number / 4, abs=1)
     assert (record["table"]["rows"], record["table"]["sampled_from"]) == (number, 400)
-    assert (
-        f"{number} rows, a sample of 400, 3 columns"
-        in (workplace / "found" / "report.html").read_text()
-    )
+    page = (workplace / "found" / "report.html").read_text()
+    assert f"{number} rows, a sample of 400, 3 columns" in " ".join(page.split())
     assert called(capsys, *compare, "--memory", "1e-5", "--out", "found", "--resume")[0] == 0
-    code, _, said = called(capsys, *compare, "--out", "found", "--resume")
-    assert (code, "protocol's memory" in said) == (2, True)
+    code, _, said = called(capsys, *compare, "--memory", "inf", "--out", "found", "--resume")
+    assert (code, "table's rows, table's sampled_from" in said) == (2, True)
 
 
 def test_a_sample_keeps_the_rows_that_folds_need_of_a_rare_class():
@@ -247,6 +246,18 @@ def test_a_sample_keeps_the_rows_that_folds_need_of_a_rare_class():
     assert (counts[0] < 1000, counts[1]) == (True, protocol.least)
     whole, rows = _compare.sampled(table, _compare.Protocol(folds=5), pytest.fail)
     assert (whole, rows.tolist()) == (table, list(range(5020)))
+
+
+def test_a_column_that_a_sample_hardly_has_a_value_of_is_left_out_of_it():
+    labels = np.repeat(np.int32([0, 1]), 1000)
+    features = np.zeros((2000, 2), np.float32)
+    features[12:, 1] = np.nan
+    columns = (data.Column("x", "number"), data.Column("sparse", "number", missing=True))
+    table, notes = data.Table("made", features, labels, 2000, False, columns), []
+    protocol = _compare.Protocol(folds=2, memory=1e-5)
+    found, rows = _compare.sampled(table, protocol, notes.append)
+    assert (found.features.shape, found.columns) == ((len(rows), 1), columns[:1])
+    assert "fewer than 10 of these rows: 'sparse'" in notes[1]
 
 
 def test_memory_must_be_above_0(capsys, workplace):

@@ -6,7 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from experiments import embeddings, figures, tables
+from experiments import drawing, embeddings, figures, tables
+from fal_jax.estimators import IMAGE_METHODS
 from tests.data.prepared import prepare
 
 
@@ -29,6 +30,11 @@ def record_of(factor):
             "CB-FAML": [run_of(0, 39.0)],
         },
     }
+
+
+def test_each_method_has_a_line_of_its_own():
+    lines = [drawing.LINES[name] for name in IMAGE_METHODS]
+    assert len(set(lines)) == len(lines)
 
 
 def test_the_table_has_the_last_epoch_beside_the_published_figures():
