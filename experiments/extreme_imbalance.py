@@ -31,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Runs what is not in the record yet; returns the path of the record."""
     options = parse(arguments)
     console, path = Console(), options.out / f"{options.name}.json"
-    record = begun(path, options)
+    record, commit = begun(path, options), records.commit()
     for ratio in options.ratio:
         for seed in range(options.seeds):
             folder = options.out / "simulated" / f"{options.rows}_{ratio}_{seed}"
             job = Job(folder, options.rows, ratio, seed, options.trials, options.epochs)
-            fill(record, path, job, options.methods, console)
+            fill(record, path, job, options.methods, commit, console)
     figure = path.with_suffix(".png")
     drawing.save(extreme_report.scores(record), figure)
     console.print(f"Record: {path}\nFigure: {figure}")
@@ -96,6 +96,7 @@ def fill(
     path: pathlib.Path,
     job: Job,
     methods: Sequence[str],
+    commit: str | None,
     console: Console,
 ) -> None:
     """Adds the runs of one table that are not there yet, and writes the record after each."""
@@ -106,7 +107,7 @@ def fill(
     if missing and job.seed not in _seeds(tables):
         tables.append(command.in_a_new_process(prepare, job))
     for name in missing:
-        found = command.in_a_new_process(run, name, job)
+        found = command.in_a_new_process(run, name, job) | {"commit": commit}
         results.setdefault(name, []).append(found)
         record["search"].setdefault(ratio, {})[name] = _search(name, job.ratio)
         record["seconds"] = round(record["seconds"] + found["seconds"], 1)

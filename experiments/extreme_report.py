@@ -48,11 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 
 def page(record: Record) -> str:
     """The report, from the record alone."""
-    environment = record["environment"]
+    environment, commits = record["environment"], ", ".join(_commits(record))
     options = ", ".join(f"{name} {value}" for name, value in record["options"].items())
     parts = [
         _INTRODUCTION,
-        f"`python -m experiments.{' '.join(environment['command'])}`\nat {environment['commit']}, "
+        f"`python -m experiments.{' '.join(environment['command'])}`\nat {commits}, "
         f"{environment['date'][:10]}, {environment['machine']['cores']} cores "
         f"({environment['machine']['processor']}); {record['rows']:,} rows a table, {options}; "
         f"done for the ratios {', '.join(f'1:{int(ratio):,}' for ratio in _ratios(record))}.",
@@ -67,6 +67,12 @@ def page(record: Record) -> str:
         f"![Scores of each method beside the Bayes ceiling]({NAME}.png)",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _commits(record: Record) -> list[str]:
+    """What the runs were made at, in their order."""
+    runs = (run for found in record["results"].values() for own in found.values() for run in own)
+    return list(dict.fromkeys(str(run["commit"]) for run in runs))
 
 
 def table(record: Record, ratio: str) -> str:

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import command, extreme_imbalance, extreme_report, extreme_runs, scoring
+from experiments import (
+    command,
+    extreme_imbalance,
+    extreme_report,
+    extreme_runs,
+    records,
+    scoring,
+)
 from fal_jax.estimators import METHODS, RIVALS
 
 pytestmark = pytest.mark.usefixtures("isolated")
@@ -79,7 +86,8 @@ def test_it_goes_on_where_it_was_only_when_told_to(whole, in_this_process, tmp_p
         call(tmp_path, "--methods", "Tree", "--resume", "--trials", "3")
     _, after = call(tmp_path, "--methods", "Tree", "LR", "--seeds", "1", "--resume")
     assert [name for name, _ in in_this_process] == ["LR"]
-    assert after["results"]["20"].pop("LR")[0]["seed"] == 0
+    (added,) = after["results"]["20"].pop("LR")
+    assert (added["seed"], added["commit"]) == (0, records.commit())
     assert after["results"] == before["results"]
     assert after["tables"] == before["tables"]
 
@@ -88,6 +96,7 @@ def test_the_report_stands_on_the_record(whole):
     path, record = whole
     page = extreme_report.main(["--folder", str(path.parent)]).read_text()
     assert "**The data are\nsimulated**" in page
+    assert f"at {records.commit()}, 20" in page
     fal = record["results"]["20"]["FAL"][0]["test"]["auc"]
     tree = record["results"]["20"]["Tree"][0]["test"]["auc"]
     assert f"| FAL | {fal:.3f} |" in page
@@ -101,6 +110,7 @@ def made(auc, seconds=10.0):
         {
             "seed": seed,
             "test": dict.fromkeys(extreme_runs.SCORES, value / 2) | {"auc": value},
+            "commit": "a1b2",
             "seconds": seconds,
             "cpu_seconds": 8.0,
             "peak_gib": 1.5,
