@@ -193,6 +193,8 @@ def well_filled(features: np.ndarray, columns: Sequence[Column], say: Say) -> li
     """Places of the columns with enough values in these rows; says which are left out."""
     present = np.count_nonzero(~np.isnan(features), axis=0)
     is_filled = present >= min(_FEW, len(features) // 2)
+    if not is_filled.any():
+        raise ValueError("no column has enough values in the rows drawn: set more --memory.")
     if not is_filled.all():
         names = [columns[place].name for place in np.flatnonzero(~is_filled).tolist()]
         say(f"left out, as they have a value in fewer than {_FEW} of these rows: {some(names)}.")

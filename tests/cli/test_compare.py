@@ -258,6 +258,9 @@ def test_a_column_that_a_sample_hardly_has_a_value_of_is_left_out_of_it():
     found, rows = _compare.sampled(table, protocol, notes.append)
     assert (found.features.shape, found.columns) == ((len(rows), 1), columns[:1])
     assert "fewer than 10 of these rows: 'sparse'" in notes[1]
+    features[12:] = np.nan
+    with pytest.raises(ValueError, match="set more --memory"):
+        _compare.sampled(table, protocol, notes.append)
 
 
 def test_memory_must_be_above_0(capsys, workplace):
