@@ -1,5 +1,6 @@
 """All trials of a method on the tasks of an experiment: trained, and their rows scored."""
 
+import hashlib
 import os
 import pathlib
 import zipfile
@@ -13,7 +14,7 @@ from fal_jax import _records, anchors, training
 from fal_jax.estimators._fitting import Network, mean_average_precision
 from fal_jax.estimators.baselines import Baseline
 from fal_jax.estimators.methods import Method
-from fal_jax.estimators.problems import Problems, batch_size
+from fal_jax.estimators.problems import Problems, Task, batch_size
 from fal_jax.estimators.search import Searched, draw_settings
 from fal_jax.models import Params
 from fal_jax.training import Problem
@@ -110,15 +111,18 @@ def train_baseline(
 ) -> list[Trained]:
     """As `train_method` for another library's classifier, one trial after the other.
 
-    Of more than two classes each is told from the others, and the logits are the log-odds.
+    Of more than two classes each is told from the others, and the logits are the log-odds. What a
+    folder keeps of other rows, settings or seeds is trained anew.
     """
     num_trials = next(iter(settings.values())).shape[1]
     done = []
     for number, task in enumerate(problems.tasks):
         here = {name: values[number] for name, values in settings.items()}
         path = None if folder is None else pathlib.Path(folder) / f"{number}.npz"
-        if path is not None and path.exists():
-            done.append(Trained(*_kept(path), here))
+        digest = _digest(task, problems.table.labels, here)
+        kept = None if path is None or not path.exists() else _kept(path, digest)
+        if kept is not None:
+            done.append(Trained(*kept, here))
             continue
         problem, scores = problems[number], []
         for trial in range(num_trials):
@@ -129,7 +133,7 @@ def train_baseline(
         done.append(Trained(validation, test, here))
         if path is not None:
             with _records.whole(path) as file:
-                np.savez(file, validation=validation, test=test)
+                np.savez(file, validation=validation, test=test, digest=np.array(digest))
     return done
 
 
@@ -152,10 +156,21 @@ def _logits(
     return validation, test
 
 
-def _kept(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray]:
-    """A baseline's scores of one task, from an earlier call."""
+def _digest(task: Task, labels: np.ndarray, settings: Mapping[str, np.ndarray]) -> str:
+    """What a baseline's scores of a task depend on, but the features and code."""
+    digest = hashlib.blake2b(repr((task.seed, sorted(settings))).encode(), digest_size=8)
+    arrays = labels, task.train, task.validation, task.test, *map(settings.get, sorted(settings))
+    for array in map(np.ascontiguousarray, arrays):
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _kept(path: pathlib.Path, digest: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """A baseline's scores of one task from an earlier call, None if they are of another task."""
     try:
         with path.open("rb") as opened, np.load(opened) as file:
-            return file["validation"], file["test"]
+            is_same = str(file["digest"]) == digest
+            return (file["validation"], file["test"]) if is_same else None
     except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is damaged ({error}): delete it.") from error

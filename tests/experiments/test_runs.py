@@ -225,6 +225,30 @@ def test_a_baseline_that_was_killed_goes_on_after_the_last_finished_task(tmp_pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.npz", "1.npz"]
 
 
+@pytest.mark.parametrize("changed", ["seed", "train", "labels"])
+def test_what_is_kept_of_another_task_is_trained_anew(tmp_path, changed):
+    table, task = TABLE, TASKS[0]
+    runs.train_baseline(LINEAR, table, [task], PROTOCOL, folder=tmp_path)
+    if changed == "seed":
+        task = dataclasses.replace(task, seed=7)
+    elif changed == "train":
+        task = dataclasses.replace(task, train=task.train[1:])
+    else:
+        table = table._replace(labels=1 - table.labels)
+    calls = []
+
+    def counted(settings, problem, seed):
+        calls.append(seed)
+        return linear(settings, problem, seed)
+
+    baseline = Baseline(counted, LINEAR.search)
+    for _ in range(2):
+        (found,) = runs.train_baseline(baseline, table, [task], PROTOCOL, folder=tmp_path)
+        assert calls == [task.seed] * 3
+    (expected,) = runs.train_baseline(LINEAR, table, [task], PROTOCOL)
+    chex.assert_trees_all_equal(found[1:], expected[1:])
+
+
 @pytest.mark.parametrize("left", [0, 100])
 def test_a_kept_task_of_a_baseline_that_is_cut_short_is_named(tmp_path, left):
     train = functools.partial(runs.train_baseline, LINEAR, TABLE, TASKS, PROTOCOL, folder=tmp_path)
