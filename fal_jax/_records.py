@@ -1,14 +1,17 @@
-"""Files that are written whole or not at all, and where a record says it was made."""
+"""Files that are written whole or not at all, what names them, and where a record was made."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
+
+import numpy as np
 
 _PACKAGES = (
     *("jax", "jaxlib", "flax", "optax", "numpy", "pandas", "scipy"),
@@ -38,6 +41,15 @@ def write_json(path: pathlib.Path, record: Mapping[str, Any]) -> None:
     # A line ends within a list, never within a string: what looks like a list there stays.
     text = re.sub(r"\[\n([-\d.e+,\s]+)\]", lambda list_: f"[{' '.join(list_[1].split())}]", text)
     write(path, f"{text}\n".encode())
+
+
+def digest(words: Any, arrays: Iterable[np.ndarray]) -> str:
+    """What changes with words and arrays: by their `repr`, and by shape, dtype and values."""
+    name = hashlib.blake2b(repr(words).encode(), digest_size=8)
+    for array in arrays:
+        name.update(repr((array.shape, array.dtype.str)).encode())
+        name.update(np.ascontiguousarray(array).data)
+    return name.hexdigest()
 
 
 def write(path: pathlib.Path, content: bytes) -> None:

@@ -1,6 +1,5 @@
 """All trials of a method on the tasks of an experiment: trained, and their rows scored."""
 
-import hashlib
 import os
 import pathlib
 import zipfile
@@ -158,12 +157,9 @@ def _logits(
 
 def _digest(task: Task, labels: np.ndarray, settings: Mapping[str, np.ndarray]) -> str:
     """What a baseline's scores of a task depend on, but the features and code."""
-    digest = hashlib.blake2b(repr((task.seed, sorted(settings))).encode(), digest_size=8)
-    arrays = labels, task.train, task.validation, task.test, *map(settings.get, sorted(settings))
-    for array in map(np.ascontiguousarray, arrays):
-        digest.update(repr((array.shape, array.dtype.str)).encode())
-        digest.update(array.data)
-    return digest.hexdigest()
+    values = dict(sorted(settings.items()))
+    arrays = [labels, task.train, task.validation, task.test, *values.values()]
+    return _records.digest((task.seed, list(values)), arrays)
 
 
 def _kept(path: pathlib.Path, digest: str) -> tuple[np.ndarray, np.ndarray] | None:

@@ -1,6 +1,5 @@
 """One chunk of a sweep: some problems by some trials, run through the same compiled programs."""
 
-import hashlib
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
@@ -121,14 +120,10 @@ class Runner(NamedTuple):
     def _digest(self, chunk: Chunk) -> str:
         """What names a chunk's file: it changes with all that its outcome depends on but code."""
         settings = dict(sorted(chunk.settings.items()))
-        name = hashlib.blake2b(digest_size=8)
         words = self.options, self.capacity, list(chunk.orders), list(settings)
-        name.update(repr(words).encode())
         arrays = [array for problem in chunk.problems for array in problem]
-        for array in (chunk.key_data, *settings.values(), *arrays, *jax.tree.leaves(chunk.start)):
-            name.update(repr((array.shape, array.dtype.str)).encode())
-            name.update(np.ascontiguousarray(array).data)
-        return name.hexdigest()
+        starts = jax.tree.leaves(chunk.start)
+        return _records.digest(words, [chunk.key_data, *settings.values(), *arrays, *starts])
 
 
 def _save(path: pathlib.Path, outcome: Outcome) -> None:
