@@ -42,7 +42,7 @@ def _cell(record: Record, other: str, metric: str) -> str:
     found = study.compare(record, PRESET, other, metric)
     if found is None:
         return "not run"
-    return tables.gap(found) + (" *" if found.p_value() < statistics.LEVEL else "")
+    return tables.gap(found, found.p_value())
 
 
 def _verdict(records: Group, other: str) -> str:

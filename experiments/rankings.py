@@ -45,10 +45,7 @@ def differences(records: Group) -> str:
             found = {metric: against(record, subject, metric) for metric in study.METRICS}
             for other in found["auc"]:
                 cells = [by_other[other] for by_other in found.values()]
-                marked = [
-                    tables.gap(comparison) + (" *" if p_value < statistics.LEVEL else "")
-                    for comparison, p_value in cells
-                ]
+                marked = [tables.gap(comparison, p_value) for comparison, p_value in cells]
                 rows.append([f"{subject} - {other}, {study.label(record)}", *marked])
     return markdown.table(["methods", *study.METRICS.values()], rows)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import benchmark_tables, markdown, paper, records
+from experiments import benchmark_tables, markdown, paper, records, statistics
 from fal_jax import metrics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -35,11 +35,12 @@ def difference(runs: Sequence[dict], reference: Sequence[dict], metric: str) -> 
     return gap(metrics.corrected_t_test(values(runs, metric), values(reference, metric), 0.2 / 0.8))
 
 
-def gap(found: metrics.Comparison) -> str:
-    """A paired comparison: difference ± error (runs above 0/runs)."""
+def gap(found: metrics.Comparison, p_value: float = 1.0) -> str:
+    """A paired comparison: difference ± error (runs above 0/runs), and a star if significant."""
     if found.size == 1:
         return f"{found.difference:+.3f}"
-    return f"{found.difference:+.3f} ± {found.error:.3f} ({found.ahead}/{found.size})"
+    star = " *" if p_value < statistics.LEVEL else ""
+    return f"{found.difference:+.3f} ± {found.error:.3f} ({found.ahead}/{found.size}){star}"
 
 
 def cell(record: dict, name: str, metric: str, *, column: str | None = None) -> str:

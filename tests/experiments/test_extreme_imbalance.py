@@ -127,7 +127,8 @@ def test_differences_are_paired_by_seed_and_the_papers_figures_stand_at_its_rati
     assert table[3].startswith("| Tree | 0.600 ± 0.100 | 0.300 ± 0.050 |")
     assert table[3].endswith("| 10 (8) | 1.50 (0.50) | 0.871 |")
     # 0.2 and 0.1 in the two seeds that both have: 0.15, and a deviation of 0.0707 over root 2.
-    assert "| Tree | +0.150 ± 0.050 (2/2) | +0.075 ± 0.025 (2/2) |" in extreme_report.claim(record)
+    claimed = extreme_report.claim(record, "FAL")
+    assert "| Tree | +0.150 ± 0.050 (2/2) | +0.075 ± 0.025 (2/2) |" in claimed
     record["results"]["100"] = {"FAL": made([0.8])}
     record["tables"]["100"] = made([0.9])
     assert extreme_report.brief(record).splitlines()[2:] == [
@@ -139,6 +140,15 @@ def test_differences_are_paired_by_seed_and_the_papers_figures_stand_at_its_rati
     assert (
         extreme_report.table(record, "100").splitlines()[3].endswith("| 10 (8) | 1.50 (0.50) |  |")
     )
+
+
+@pytest.mark.parametrize(("tree", "cell"), [
+    ((0.51, 0.49), "| +0.200 ± 0.010 (2/2) * |"),  # t = 20, p = .032
+    ((0.52, 0.48), "| +0.200 ± 0.020 (2/2) |"),  # t = 10, p = .063
+])  # fmt: skip
+def test_a_star_marks_what_a_paired_t_test_tells_apart(tree, cell):
+    record = {"results": {"100": {"Tree": made(tree), "FAL": made([0.7, 0.7])}}}
+    assert cell in extreme_report.claim(record, "FAL")
 
 
 def test_periods_follow_one_another_and_part_no_day():
