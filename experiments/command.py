@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,3 +63,8 @@ def in_a_new_process(function: Callable[..., dict[str, Any]], *arguments: Any) -
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, context) as pool:
         return pool.submit(function, *arguments).result()
+
+
+def peak_memory_gib() -> float:
+    """The most memory that this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -62,10 +62,10 @@ def page(record: Record) -> str:
         parts += [f"## 1:{int(ratio):,}", _positives(record, ratio), table(record, ratio)]
     parts += [
         "## What it says about the paper's claim",
-        "The paper's order: FAL, BAGAN with XGBoost, the tree with SMOTE, the tree. Here a method "
-        "less each\nother, ± standard error (seeds ahead/seeds); * p < "
-        f"{statistics.LEVEL} by a paired t-test, each comparison by\nitself: so many make some stars "
-        "by chance.",
+        "The paper's order: FAL, BAGAN with XGBoost, the tree with SMOTE, the tree. Here a method\n"
+        "less each other, ± standard error (seeds ahead/seeds); "
+        f"* p < {statistics.LEVEL} by a paired t-test,\n"
+        "each comparison by itself: so many make some stars by chance.",
         *(claim(record, name) for name in _CLAIMED),
         f"![Scores of each method beside the Bayes ceiling]({NAME}.png)",
     ]

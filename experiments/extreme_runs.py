@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import resource
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -112,7 +111,7 @@ def run(name: str, job: Job) -> dict[str, Any]:
     problem = problems.Problems(table, [task])[0]
     labels, test_labels = table.labels[task.validation], table.labels[task.test]
     del table, days
-    method, loaded = searched(name, job.ratio), _peak()
+    method, loaded = searched(name, job.ratio), command.peak_memory_gib()
     train: Callable[..., Scored] = _sweep if isinstance(method, Method) else _each
     started, on_cores = time.perf_counter(), time.process_time()
     found = train(method, problem, job)
@@ -132,7 +131,7 @@ def run(name: str, job: Job) -> dict[str, Any]:
         "trials": np.round(trials, 4).tolist(),
         "seconds": round(seconds, 2),
         "cpu_seconds": round(on_cores, 2),
-        "peak_gib": round(_peak(), 3),
+        "peak_gib": round(command.peak_memory_gib(), 3),
         "loaded_gib": round(loaded, 3),
     }
 
@@ -176,8 +175,3 @@ def _each(method: Baseline, problem: training.Problem, job: Job) -> Scored:
         parts.append((score(problem.validation_inputs), score(problem.test_inputs)))
     validation, test = (np.stack(part) for part in zip(*parts, strict=True))
     return Scored(validation, test, settings)
-
-
-def _peak() -> float:
-    """The most memory that this process has held, GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

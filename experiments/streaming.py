@@ -13,7 +13,8 @@ The folder holds simulated transactions, see `fal_jax.data.simulate_transactions
 the last files are held out and scored once. Each process measures and decodes files of its own,
 then reads those of its lanes. A run that has ended, as it does when one of its processes has, goes
 on from its latest checkpoint when it is started again, with any number of processes that divides
-the lanes. The record has ROC AUC and average precision beside those of the Bayes-optimal score.
+the lanes. The record has ROC AUC and average precision beside those of the Bayes-optimal score,
+and the most memory that the first process has held by the end of each training.
 """
 
 import argparse
@@ -191,6 +192,7 @@ def trained(
     return {
         "settings": middle_settings(method),
         "seconds": round(seconds, 1),
+        "peak_memory_gib": round(command.peak_memory_gib(), 2),
         "losses": losses,
         **scores,
     }

@@ -128,8 +128,7 @@ def measure(name: str, examples: int, classes: int, width: int) -> dict[str, Any
         started = time.perf_counter()
         run()
         seconds.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    beyond = max(peak - before - anchors.nbytes, 0)
+    beyond = max(command.peak_memory_gib() * _GIB - before - anchors.nbytes, 0)
     return {
         "seconds": statistics.median(seconds),
         "memory_gib": round(beyond / _GIB, 3),

@@ -12,7 +12,6 @@ The first epoch, which compiles, and the last, which ends by scoring all rows, a
 import functools
 import itertools
 import json
-import resource
 import statistics
 import sys
 import time
@@ -69,7 +68,7 @@ def measure(method: str, models: int, batch_size: int, rows: int, epochs: int) -
         "devices": jax.device_count(),
         "samples_per_second": statistics.median(whole),
         "epochs": [round(step) for step in whole],
-        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_memory_gib": round(command.peak_memory_gib(), 2),
     }
 
 

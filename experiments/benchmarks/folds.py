@@ -10,7 +10,6 @@ start of Python nor the reading of the table.
 
 import argparse
 import pathlib
-import resource
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -94,7 +93,7 @@ def measure(
         "seconds": round(seconds, 2),
         "compile_seconds": round(sum(compiled), 2),
         "samples_per_second": round(samples / seconds),
-        "peak_memory_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_memory_gib": round(command.peak_memory_gib(), 2),
     }
 
 

@@ -12,7 +12,6 @@ import argparse
 import itertools
 import os
 import pathlib
-import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -103,8 +102,7 @@ def measure(folder: pathlib.Path, cache: pathlib.Path) -> dict[str, Any]:
     table = data.load_table("CCFraud", data_dir=folder, allow_partial=True)
     seconds = time.perf_counter() - started
     assert isinstance(table.features, np.memmap)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"seconds": round(seconds, 2), "peak_memory_gib": round(peak / 2**20, 3)}
+    return {"seconds": round(seconds, 2), "peak_memory_gib": round(command.peak_memory_gib(), 3)}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import argparse
 import itertools
 import pathlib
 import pickle
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -187,11 +186,10 @@ def timed(work: Callable[[], Any], rows: int) -> dict[str, Any]:
     started = time.perf_counter()
     work()
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "seconds": round(seconds, 2),
         "rows_per_second": round(rows / seconds),
-        "peak_memory_gib": round(peak / 2**20, 2),
+        "peak_memory_gib": round(command.peak_memory_gib(), 2),
     }
 
 

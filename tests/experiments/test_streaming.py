@@ -55,6 +55,7 @@ def test_a_record_is_labelled_and_has_the_ceiling_beside_the_scores(whole):
     assert found["losses"][-1] < found["losses"][0]
     assert 0.5 < found["roc_auc"] < whole["bayes"]["roc_auc"]
     assert found["average_precision"] < whole["bayes"]["average_precision"] < 1
+    assert 0.05 < found["peak_memory_gib"] < 64
 
 
 def test_from_parquet_it_is_the_same_run_but_for_the_blocks(tmp_path, whole):
