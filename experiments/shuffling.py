@@ -99,7 +99,7 @@ def scored(
     )
     shards = data.open_shards(folder / "rows")
     train = shards.only(range(FILES - HELD_OUT))
-    parts = [data.measure_shard(train, number) for number in range(len(train.files))]
+    parts = (data.measure_shard(train, number) for number in range(len(train.files)))
     fitted = data.preprocessing_of(data.merge_measured(parts), shards.columns)
     table = data.load_transactions(folder / "rows").table
     inputs, split = data.preprocess(table.features, fitted), chunk * (FILES - HELD_OUT)

@@ -35,6 +35,7 @@ from experiments import command, records
 from fal_jax import data, metrics, training
 from fal_jax.estimators import METHODS, middle_settings
 
+_OPTIONS = "epochs", "batch_size", "positives", "lanes", "held_out", "seed", "from_parquet"
 METHODS_OF_BATCHES = [name for name, method in METHODS.items() if method.resample is None]
 
 
@@ -80,6 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--work", type=pathlib.Path, help="for decoded rows and checkpoints, seen by all "
         "processes (default: work in the folder of the record)")  # fmt: skip
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
+    add("--name", default="streaming", help="of the record (default: streaming)")
     add("--distributed", action="store_true", help="join the processes of the cluster")
     add("--coordinator", metavar="HOST:PORT", help="of process 0, without a cluster")
     add("--processes", type=positive, metavar="N", help="their number")
@@ -123,13 +125,14 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
         "positives": int(rows.counts[:, 1].sum()),
         "held_out_rows": int(scored.counts.sum()),
         "processes": jax.process_count(),
-        "options": {k: str(v) for k, v in vars(options).items() if k not in ("process",)},
+        "files": len(shards.files),
+        "options": {name: getattr(options, name) for name in _OPTIONS},
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "environment": environment,
         "bayes": bayes(test),
         "results": results,
     }
-    path = options.out / "streaming.json"
+    path = options.out / f"{options.name}.json"
     if jax.process_index() == 0:
         records.write_json(path, record)
     console.print(f"Record: {path}")
@@ -141,7 +144,7 @@ def measured(shards: data.Shards) -> data.Preprocessing:
     own = _own(shards)
     if not own:
         raise ValueError(f"there must be a file for each process, got {len(shards.files)} files.")
-    found = data.merge_measured([data.measure_shard(shards, number) for number in own])
+    found = data.merge_measured(data.measure_shard(shards, number) for number in own)
     merged = data.merge_measured(training.gather_processes(found))
     return data.preprocessing_of(merged, shards.columns)
 

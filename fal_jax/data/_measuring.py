@@ -1,6 +1,6 @@
 """Statistics of the columns of many files: measured one file at a time, then merged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,50 +54,62 @@ def measure_shard(shards: Shards, number: int) -> Measured:
       FileNotFoundError: the file is missing.
       ValueError: it is damaged, or a value is not what its column holds.
     """
-    found, row = [], 0
-    for chunk in parse(shards.files[number], shards.layout(number)):
-        rows = np.arange(row, row + len(chunk.labels), dtype=np.uint64)
-        keys = mixed(rows + (np.uint64(number) << np.uint64(40)))
-        found.append(measure_chunk(chunk, keys, shards.columns))
-        found = [merge_measured(found)]
-        row += len(chunk.labels)
-    return found[0]
+
+    def chunks() -> Iterator[Measured]:
+        row = number << 40
+        for chunk in parse(shards.files[number], shards.layout(number)):
+            keys = mixed(np.arange(row, row + len(chunk.labels), dtype=np.uint64))
+            yield measure_chunk(chunk, keys, shards.columns)
+            row += len(chunk.labels)
+
+    return merge_measured(chunks())
 
 
-def merge_measured(parts: Sequence[Measured]) -> Measured:
+def merge_measured(parts: Iterable[Measured]) -> Measured:
     """What the rows of several parts say together; the order of the parts does not matter.
+
+    An iterator that measures a part when it is asked for one never holds more than two.
 
     Means and squares merge exactly, by Chan et al.'s formula in float64. The rows that are kept for
     medians and quantiles are those with the least random numbers of all: a uniform sample, the
     same however the rows were divided, and all rows if there are no more than 65,536.
 
     Args:
-      parts: at least one.
+      parts: one or more.
 
     Returns:
       The `Measured` of all.
 
+    Raises:
+      ValueError: there is no part.
+
     References:
       Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983, Eq. 2.1.
     """
-    total = parts[0]
-    for part in parts[1:]:
-        present = total.present + part.present
-        share = part.present / np.maximum(present, 1)
-        apart = part.mean - total.mean
-        keys = np.concatenate([total.keys, part.keys])
-        kept = np.argsort(keys, kind="stable")[:_SAMPLE]
-        total = Measured(
-            total.labels + part.labels,
-            present,
-            total.mean + share * apart,
-            total.squares + part.squares + apart**2 * share * total.present,
-            np.minimum(total.low, part.low),
-            np.maximum(total.high, part.high),
-            keys[kept],
-            np.concatenate([total.sample, part.sample])[kept],
-        )
+    total = None
+    for part in parts:
+        total = part if total is None else _merged(total, part)
+    if total is None:
+        raise ValueError("parts must have one or more `Measured`, got none.")
     return total
+
+
+def _merged(total: Measured, part: Measured) -> Measured:
+    present = total.present + part.present
+    share = part.present / np.maximum(present, 1)
+    apart = part.mean - total.mean
+    keys = np.concatenate([total.keys, part.keys])
+    kept = np.argsort(keys, kind="stable")[:_SAMPLE]
+    return Measured(
+        total.labels + part.labels,
+        present,
+        total.mean + share * apart,
+        total.squares + part.squares + apart**2 * share * total.present,
+        np.minimum(total.low, part.low),
+        np.maximum(total.high, part.high),
+        keys[kept],
+        np.concatenate([total.sample, part.sample])[kept],
+    )
 
 
 def preprocessing_of(measured: Measured, columns: Sequence[Column]) -> Preprocessing:

@@ -93,14 +93,18 @@ def prepare(table: Table, task: Task, folder: str | os.PathLike[str]) -> Prepare
 
 def _measured(table: Table, parts: Sequence[np.ndarray]) -> Encoding:
     """The encoding of some parts of the rows, looked at one after the other."""
-    columns, found, first = tolerant(table.columns), [], 0
-    for rows in parts:
-        nothing = np.zeros(rows.size, np.int32)
-        keys = mixed(np.arange(first, first + rows.size, dtype=np.uint64))
-        found.append(measure_chunk(Chunk(table.features[rows], nothing, nothing), keys, columns))
-        found = [data.merge_measured(found)]
-        first += rows.size
-    return encoding_of(data.preprocessing_of(found[0], columns), table.columns)
+    columns = tolerant(table.columns)
+
+    def chunks() -> Iterator[data.Measured]:
+        first = 0
+        for rows in parts:
+            nothing = np.zeros(rows.size, np.int32)
+            keys = mixed(np.arange(first, first + rows.size, dtype=np.uint64))
+            yield measure_chunk(Chunk(table.features[rows], nothing, nothing), keys, columns)
+            first += rows.size
+
+    measured = data.merge_measured(chunks())
+    return encoding_of(data.preprocessing_of(measured, columns), table.columns)
 
 
 def _write(

@@ -1,6 +1,7 @@
 """Tables in files: measured and decoded file by file as they would be at once, or refused."""
 
 import shutil
+import weakref
 
 import numpy as np
 import pyarrow as pa
@@ -79,7 +80,7 @@ def cache(tmp_path_factory):
 
 
 def measured(shards, numbers=(0, 1, 2)):
-    return data.merge_measured([data.measure_shard(shards, number) for number in numbers])
+    return data.merge_measured(data.measure_shard(shards, number) for number in numbers)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,21 @@ def test_the_order_of_files_and_how_they_are_merged_do_not_matter(shards, fitted
     other = data.merge_measured([data.measure_shard(shards, 2), measured(shards, (1, 0))])
     assert_same(data.preprocessing_of(other, COLUMNS), fitted, rtol=1e-12)
     np.testing.assert_array_equal(other.labels.sum(), ROWS)
+
+
+def test_parts_are_merged_as_they_come(shards, fitted):
+    samples = []
+
+    def parts():
+        for number in range(3):
+            part = data.measure_shard(shards, number)
+            samples.append(weakref.ref(part.sample))
+            assert sum(sample() is not None for sample in samples) <= 2
+            yield part
+
+    assert_same(data.preprocessing_of(data.merge_measured(parts()), COLUMNS), fitted)
+    with pytest.raises(ValueError, match="one or more"):
+        data.merge_measured([])
 
 
 def test_of_many_rows_a_uniform_sample_is_kept(shards, whole, monkeypatch):

@@ -20,7 +20,7 @@ def table(tmp_path_factory):
         found["label"] = (rng.random(rows) < 0.1).astype(np.int8)
         pyarrow.parquet.write_table(pa.table(found), folder / f"{number}.parquet")
     shards = data.open_shards(folder, label="label", columns=columns)
-    found = data.merge_measured([data.measure_shard(shards, number) for number in range(2)])
+    found = data.merge_measured(data.measure_shard(shards, number) for number in range(2))
     return shards, data.preprocessing_of(found, columns)
 
 
