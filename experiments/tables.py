@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import benchmark_tables, markdown, paper, records, statistics
+from experiments import benchmark_tables, markdown, paper, records, scale_tables, statistics
 from fal_jax import metrics
 
 RESULTS = pathlib.Path(__file__).parent / "results"
@@ -156,11 +156,13 @@ _NOTES = {
     "fraud": f"{_RUNS} (seeds above 0).",
     "ablation": f"{_RUNS} (seeds above 0). Scored on rows of the training parts.",
     **benchmark_tables.NOTES,
+    **scale_tables.NOTES,
 }
 _DRAWN = {
     "long_tailed_images": long_tailed,
     "ablation": ablation,
     **benchmark_tables.DRAWN,
+    **scale_tables.DRAWN,
 }
 
 
