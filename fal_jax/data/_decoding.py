@@ -38,8 +38,9 @@ def decode_shards(
     """Decodes files once, their rows in a random order, so that `decoded_rows` can map them.
 
     All orders of the rows of a file are alike likely: the order is that of random keys. Memory
-    holds some 131,072 rows and their copies, however many there are; the folder has 4 bytes a
-    number, and meanwhile as much again for the file that is decoded.
+    holds some 131,072 rows and their copies, however many there are, and of Parquet a row group as
+    it is in the file; the folder has 4 bytes a number, and meanwhile as much again for the file
+    that is decoded.
 
     What is decoded already is left, so that a call that was ended goes on where it was. A file that
     has changed since, and other preprocessing, are decoded anew.

@@ -1,6 +1,7 @@
 """Reading a stream of blocks: the pools of each lane, and the parts that they make."""
 
 import concurrent.futures
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from fal_jax.data._pieces import Part, aligned, positives_of
 from fal_jax.data._row_stream import Stream
 
-_READERS = 2  # threads that read blocks
+_MOST_READERS = 8
 
 
 class _Arena(NamedTuple):
@@ -22,56 +23,76 @@ class _Arena(NamedTuple):
 class _Lane:
     """Where in the arena the rows of one lane are, in the order of an epoch.
 
-    The lane has some slots there, each with room for a pool. Pools are read one ahead.
+    The lane has a ring of places there. It holds the pools of a part and the next one, each in a
+    row of places: where a pool does not fit before the ring's end, it begins at its start.
     """
 
-    def __init__(self, stream: Stream, number: int, epoch: int, part_rows: int):
+    def __init__(self, stream: Stream, number: int, epoch: int):
         self.stream, self.number, self.epoch = stream, number, epoch
         self.pools = stream.pools(number, epoch)
         sizes = np.array([stream.rows.sizes[blocks].sum() for blocks in self.pools])
         self.ends = np.cumsum(sizes)
-        self.room = int(sizes.max())
-        self.slots = 2 + -(-part_rows // int(sizes.min()))  # a part's pools, and the next one
+        self.starts = self.ends - sizes
+        self.room = self._room(stream.part_steps * stream.fresh)
+        self.ring, place = [], 0
+        for size in sizes.tolist():
+            place = place if place + size <= self.room else 0
+            self.ring.append(place)
+            place += size
         self.added = positives_of(stream, number) if stream.positives else None
         self.orders: dict[int, concurrent.futures.Future[np.ndarray]] = {}
+
+    def _room(self, part_rows: int) -> int:
+        """How many places the ring has, at most those of a part and of four pools.
+
+        A part's pools stick out at both ends by less than a pool, one more is read ahead, and what
+        stays empty before the ring's end is less than the pool that did not fit there.
+        """
+        sizes, firsts = self.ends - self.starts, np.arange(0, self.ends[-1], part_rows)
+        begin, after = self._pools_of(firsts, firsts + part_rows)
+        held = self.ends[np.minimum(after, len(sizes) - 1)] - self.starts[begin]
+        unused = sizes.max() - np.gcd.reduce(sizes)  # none if all pools have as many rows
+        return min(int(held.max() + unused), int(self.ends[-1]))
+
+    def _pools_of(self, first: np.ndarray | int, last: np.ndarray | int) -> tuple:
+        """The first pool with rows from one number to another, and the one after the last."""
+        begin = np.searchsorted(self.ends, first, side="right")
+        return begin, np.searchsorted(self.starts, last, side="left")
 
     @property
     def size(self) -> int:
         """How many places the lane takes."""
-        return self.slots * self.room + (0 if self.added is None else len(self.added))
+        return self.room + (0 if self.added is None else len(self.added))
 
     def settle(self, arena: _Arena, first: int, readers: concurrent.futures.Executor) -> None:
         """Takes its places in the arena, from `first`, with the rows that are added there."""
         self.arena, self.first, self.readers = arena, first, readers
-        self.first_added = first + self.slots * self.room
+        self.first_added = first + self.room
         if self.added is not None:
             place = slice(self.first_added, self.first_added + len(self.added))
             arena.features[place], arena.labels[place] = self.added, 1
 
-    def places(self, first: int, last: int) -> np.ndarray:
-        """The places of the rows from one number to another, fewer at the end of the epoch."""
-        found, row, last = [np.empty(0, np.int64)], first, min(last, int(self.ends[-1]))
-        while row < last:
-            number = int(np.searchsorted(self.ends, row, side="right"))
-            order = self._order(number)
-            start = int(self.ends[number]) - len(order)
-            found.append(order[row - start : last - start])
-            row += len(found[-1])
-        return np.concatenate(found)
-
-    def _order(self, number: int) -> np.ndarray:
-        """The places of a pool's rows, once it is read; the next one is read meanwhile."""
-        for gone in [held for held in self.orders if held < number]:
+    def ask(self, first: int, last: int) -> None:
+        """Begins to read the pools of a part's rows, and the next one, over those before."""
+        begin, after = self._pools_of(first, last)
+        for gone in [held for held in self.orders if held < begin]:
             del self.orders[gone]
-        for wanted in range(number, min(number + 2, len(self.pools))):
+        for wanted in range(begin, min(after + 1, len(self.pools))):
             if wanted not in self.orders:
                 self.orders[wanted] = self.readers.submit(self._read, wanted)
-        return self.orders[number].result()
+
+    def places(self, first: int, last: int) -> np.ndarray:
+        """The places of rows that were asked for, once they are read; fewer at the epoch's end."""
+        found = [np.empty(0, np.int64)]
+        for number in range(*self._pools_of(first, last)):
+            order, start = self.orders[number].result(), int(self.starts[number])
+            found.append(order[max(first - start, 0) : last - start])
+        return np.concatenate(found)
 
     def _read(self, number: int) -> np.ndarray:
-        """Reads a pool into its slot."""
+        """Reads a pool into its places; returns these in the order of the epoch."""
         rows = self.stream.rows
-        first = start = self.first + number % self.slots * self.room
+        first = start = self.first + self.ring[number]
         for block in self.pools[number].tolist():
             place = slice(start, start + int(rows.sizes[block]))
             rows.read(block, self.arena.features[place], self.arena.labels[place])
@@ -84,18 +105,30 @@ def pooled_parts(
     stream: Stream, *, epoch: int, first: int, lanes: Sequence[int]
 ) -> Iterator[tuple[Part, ...]]:
     """The parts of an epoch, each in one piece."""
-    size = stream.part_steps
-    made = [_Lane(stream, lane, epoch, size * stream.fresh) for lane in lanes]
+    size, fresh = stream.part_steps, stream.fresh
+    made = [_Lane(stream, lane, epoch) for lane in lanes]
     firsts = np.cumsum([0, *(lane.size for lane in made)]).tolist()
     arena = _Arena(aligned(firsts[-1] + 1, stream.rows.dim), np.empty(firsts[-1] + 1, np.int32))
     arena.features[-1], arena.labels[-1] = 0, -1
-    with concurrent.futures.ThreadPoolExecutor(_READERS) as readers:
+    readers = concurrent.futures.ThreadPoolExecutor(_num_readers(len(made)))
+    try:
         for lane, place in zip(made, firsts[:-1], strict=True):
             lane.settle(arena, place, readers)
         while first < stream.num_steps:
             last = min((first // size + 1) * size, stream.num_steps)
+            for lane in made:
+                lane.ask(first * fresh, last * fresh)
             yield (_part(stream, epoch, range(first, last), made, arena),)
             first = last
+    finally:
+        readers.shutdown(cancel_futures=True)
+
+
+def _num_readers(lanes: int) -> int:
+    """How many threads read pools: one a lane, which reads one ahead, or one a core if fewer."""
+    is_told = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if is_told else os.cpu_count() or 1
+    return max(2, min(cores, lanes, _MOST_READERS))
 
 
 def _part(stream: Stream, epoch: int, steps: range, lanes: list[_Lane], arena: _Arena) -> Part:

@@ -9,6 +9,7 @@ import numpy as np
 from fal_jax.data._block_rows import BlockRows
 
 _MOST_POSITIVES = 2**20
+_POOL_ROWS, _MOST_POOL_ROWS = 2**17, 2**19  # unless more are asked for
 _ALIGNED = 16  # rows of float32, however many columns they have, are a multiple of 64 bytes
 
 
@@ -28,7 +29,7 @@ class Stream(NamedTuple):
       seed: of the order.
       positives: how many rows of class 1 are added to each batch.
       lanes: how many parts a batch has; any number of processes that divides it can share it.
-      pool_rows: how many rows the pools of all lanes hold, at most, but at least a block each.
+      pool_rows: how many rows one pool of each lane holds, all lanes together, at most.
       part_rows: how many rows are handed out at once, at most, but at least a batch.
     """
 
@@ -96,7 +97,7 @@ class Stream(NamedTuple):
         """The blocks of each of a lane's pools, in order, of much the same number of rows."""
         own = np.flatnonzero(self.lane_of_file[self.rows.files] == lane)
         blocks = np.random.default_rng((self.seed, 0, epoch, lane)).permutation(own)
-        at_once = max(1, self.pool_rows // (self.lanes * int(self.rows.sizes.max())))
+        at_once = self.pool_rows // (self.lanes * int(self.rows.sizes.max()))
         return np.array_split(blocks, -(-len(blocks) // at_once))
 
     def order_of_pool(self, lane: int, epoch: int, pool: int, rows: int) -> np.ndarray:
@@ -122,7 +123,7 @@ def open_stream(
     seed: int,
     positives: int = 0,
     lanes: int = 1,
-    pool_rows: int = 2**17,
+    pool_rows: int | None = None,
     part_rows: int = 2**17,
 ) -> Stream:
     """Batches in a random order, for `fal_jax.training.fit_stream`.
@@ -138,9 +139,10 @@ def open_stream(
     is left of it beyond slices of that size is copied, and comes last.
 
     Memory: of rows of `4 (dim + 1)` bytes, a stream holds the pages of `5 part_rows` decoded ones,
-    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet `3 pool_rows`
-    in pools, two parts and what a block takes to decode; and if positives are added, all rows of
-    class 1. None of it grows with the files, but for these.
+    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet, of rows of
+    `4 (dim + 3)` bytes, `4 pool_rows + part_rows` in pools at most, five parts, and what a row
+    group takes to decode, as the file has it and as 131,072 rows, for up to 8 of them at once; and
+    if positives are added, all rows of class 1. None of it grows with the files, but for these.
 
     Args:
       rows: of `decoded_rows` or `parquet_rows`.
@@ -149,7 +151,9 @@ def open_stream(
       positives: how many rows of class 1 are added to each batch, so that each has some.
       lanes: parts of a batch, each from files of its own; several processes take equal numbers of
         them. Batches, and so the trained network, depend on it, but not on the processes.
-      pool_rows: rows from Parquet that are shuffled at once; more mix better and take more memory.
+      pool_rows: rows from Parquet that are shuffled at once, at least a row group for each lane;
+        more mix better and take more memory. None takes 131,072, or a row group for each lane if
+        these are more, up to 524,288.
       part_rows: rows that are handed out at once, and trained on as one program.
 
     Returns:
@@ -157,9 +161,12 @@ def open_stream(
 
     Raises:
       ValueError: a number is out of range, batch_size or positives are not multiples of lanes,
-        there are fewer files than lanes, or positives are to be added and a lane has none or there
-        are more than 2^20 of them.
+        there are fewer files than lanes, a row group for each lane is more than pool_rows, or
+        positives are to be added and a lane has none or there are more than 2^20 of them.
     """
+    if pool_rows is None:
+        least = lanes * int(rows.sizes.max()) if rows.mapped is None else 0
+        pool_rows = max(_POOL_ROWS, min(least, _MOST_POOL_ROWS))
     stream = Stream(rows, batch_size, seed, positives, lanes, pool_rows, part_rows)
     limits = {"seed": 0, "positives": 0, "lanes": 1, "pool_rows": 1, "part_rows": 1}
     for name, least in limits.items():
@@ -172,6 +179,7 @@ def open_stream(
         )
     if len(rows.counts) < lanes:
         raise ValueError(f"lanes must be at most the {len(rows.counts)} files, got {lanes}.")
+    _check_blocks(stream)
     in_lanes = np.bincount(stream.lane_of_file, rows.counts[:, 1], lanes).astype(int)
     if positives and not (in_lanes.all() and in_lanes.sum() <= _MOST_POSITIVES):
         raise ValueError(
@@ -180,6 +188,21 @@ def open_stream(
             f"{'fewer lanes' if in_lanes.sum() <= _MOST_POSITIVES else 'positives=0'}."
         )
     return stream
+
+
+def _check_blocks(stream: Stream) -> None:
+    """Refuses blocks of which a pool can't hold one: they are never read in part."""
+    rows, lanes = stream.rows, stream.lanes
+    largest = int(rows.sizes.max())
+    if rows.mapped is None and lanes * largest > stream.pool_rows:
+        mib = -(-20 * lanes * largest * (rows.dim + 3) // 2**20)
+        raise ValueError(
+            f"pool_rows must be at least {lanes * largest:,}, a row group for each of {lanes} "
+            f"lanes, the largest of {largest:,} rows, got {stream.pool_rows:,}: decode the files "
+            "once, by decode_shards, write them anew with smaller row groups, by row_group_size of "
+            "pyarrow.parquet.write_table, take fewer lanes, or so many pool_rows, of some "
+            f"{mib:,} MiB."
+        )
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,19 +6,12 @@ import numpy as np
 import pytest
 
 from fal_jax import data
-from tests.data.block_rows import as_mapped, in_blocks
+from tests.data.block_rows import read, rows_in_memory
 
 FILES = (900, 350, 800, 1250, 100)
 
 
-def rows_in_memory(files=FILES, block=100, share=0.02):
-    """Rows whose features tell their number."""
-    labels = (np.random.default_rng(0).random(sum(files)) < share).astype(np.int32)
-    features = np.arange(sum(files), dtype=np.float32)[:, None] + np.zeros(3, np.float32)
-    return in_blocks(features, labels, files, block), as_mapped(features, labels, files), labels
-
-
-POOLED, MAPPED, LABELS = rows_in_memory()
+POOLED, MAPPED, LABELS = rows_in_memory(FILES)
 
 
 def stream(rows=POOLED, **changes):
@@ -57,12 +50,6 @@ def test_added_positives_come_in_turns_over_the_epochs():
     for one in passes[:-1]:
         np.testing.assert_array_equal(np.sort(one), positives)
     assert not np.array_equal(passes[0], passes[1])
-
-
-def read(made, **options):
-    """The inputs and labels of parts, their pieces put together."""
-    for pieces in data.stream_parts(made, **options):
-        yield tuple(np.concatenate(arrays, axis=1) for arrays in zip(*pieces, strict=True))
 
 
 @pytest.mark.parametrize(
