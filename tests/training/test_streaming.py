@@ -5,6 +5,8 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -38,9 +40,10 @@ def mesh(devices):
     return training.device_mesh(devices)
 
 
-def stream(*, mapped=False, **changes):
+def stream(found=None, *, mapped=False, **changes):
     options = {"batch_size": 64, "seed": 5, "positives": 4, "lanes": 2, "pool_rows": 500}
-    found = as_mapped(*rows(), FILES) if mapped else in_blocks(*rows(), FILES, 90)
+    if found is None:
+        found = as_mapped(*rows(), FILES) if mapped else in_blocks(*rows(), FILES, 90)
     return data.open_stream(found, **(options | {"part_rows": 7 * 64} | changes))
 
 
@@ -80,6 +83,36 @@ def test_a_stream_trains_as_all_rows_in_memory_do(mapped):
     assert [(r["epoch"], r["steps"]) for r in reports] == [(1, 38), (2, 38)]
     np.testing.assert_allclose([r["loss"] for r in reports], losses.mean(axis=1), rtol=1e-6)
     assert reports[1]["loss"] < reports[0]["loss"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """The rows in Parquet files with row groups of 90, decoded too: the shards and what is made."""
+    folder, (features, labels) = tmp_path_factory.mktemp("rows"), rows()
+    columns = [data.Column(name, "number") for name in "abcd"]
+    for number, part in enumerate(np.split(np.arange(len(labels)), np.cumsum(FILES)[:-1])):
+        table = dict(zip("abcd", features[part].T, strict=True)) | {"label": labels[part]}
+        file = folder / f"{number}.parquet"
+        pyarrow.parquet.write_table(pa.table(table), file, row_group_size=90)
+    fitted = data.fit_preprocessing(features, columns)
+    shards = data.open_shards(folder, label="label", columns=columns)
+    data.decode_shards(shards, fitted, folder / "decoded")
+    return shards, fitted, folder / "decoded"
+
+
+@pytest.mark.parametrize("is_decoded", [False, True], ids=["parquet", "decoded"])
+def test_files_train_as_their_rows_in_memory_do(files, is_decoded):
+    shards, fitted_to, _ = files
+    found = data.decoded_rows(*files) if is_decoded else data.parquet_rows(shards, fitted_to)
+    made = stream(found)
+    state, reports = fitted(made)
+    order = np.concatenate([data.stream_order(made, epoch) for epoch in range(2)])
+    features = data.preprocess(rows()[0], fitted_to)
+    fit = jax.jit(training.fit, static_argnums=0)
+    expected, losses = fit(method()[1], start(), features, rows()[1], order.astype(np.int32))
+    assert_close(state, expected, atol=1e-7)
+    losses = np.asarray(losses, np.float64).reshape(2, -1).mean(axis=1)
+    np.testing.assert_allclose([r["loss"] for r in reports], losses, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("mapped", "devices"), [(False, 4), (True, 2), (True, 4)])
