@@ -39,7 +39,8 @@ class _Lane:
             place = place if place + size <= self.room else 0
             self.ring.append(place)
             place += size
-        self.added = positives_of(stream, number) if stream.positives else None
+        positives = stream.rows.counts[stream.lane_of_file == number, 1]
+        self.num_added = int(positives.sum()) if stream.positives else 0
         self.orders: dict[int, concurrent.futures.Future[np.ndarray]] = {}
 
     def _room(self, part_rows: int) -> int:
@@ -62,15 +63,15 @@ class _Lane:
     @property
     def size(self) -> int:
         """How many places the lane takes."""
-        return self.room + (0 if self.added is None else len(self.added))
+        return self.room + self.num_added
 
     def settle(self, arena: _Arena, first: int, readers: concurrent.futures.Executor) -> None:
         """Takes its places in the arena, from `first`, with the rows that are added there."""
         self.arena, self.first, self.readers = arena, first, readers
         self.first_added = first + self.room
-        if self.added is not None:
-            place = slice(self.first_added, self.first_added + len(self.added))
-            arena.features[place], arena.labels[place] = self.added, 1
+        if self.num_added:
+            place = slice(self.first_added, self.first_added + self.num_added)
+            arena.features[place], arena.labels[place] = positives_of(self.stream, self.number), 1
 
     def ask(self, first: int, last: int) -> None:
         """Begins to read the pools of a part's rows, and the next one, over those before."""
@@ -140,9 +141,9 @@ def _part(stream: Stream, epoch: int, steps: range, lanes: list[_Lane], arena: _
         found = lane.places(steps.start * fresh, steps.stop * fresh)
         own[: len(found)] = found
         places[:, number, :fresh] = own.reshape(size, fresh)
-        if lane.added is not None:
+        if lane.num_added:
             chosen = stream.positive_places(
-                lane.number, epoch, steps.start, steps.stop, len(lane.added)
+                lane.number, epoch, steps.start, steps.stop, lane.num_added
             )
             added = lane.first_added + chosen.reshape(len(steps), -1)
             places[: len(steps), number, fresh:] = added

@@ -139,10 +139,11 @@ def open_stream(
     is left of it beyond slices of that size is copied, and comes last.
 
     Memory: of rows of `4 (dim + 1)` bytes, a stream holds the pages of `5 part_rows` decoded ones,
-    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet, of rows of
-    `4 (dim + 3)` bytes, `4 pool_rows + part_rows` in pools at most, five parts, and what a row
-    group takes to decode, as the file has it and as 131,072 rows, for up to 8 of them at once; and
-    if positives are added, all rows of class 1. None of it grows with the files, but for these.
+    and what the system maps around them, up to twice 2 MiB a slice; or from Parquet, with 8 bytes
+    more a row, `4 pool_rows + part_rows` in pools at most, five parts, and row groups that are
+    decoded, each as the file has it and as 131,072 rows and their copies, up to 8 at once for each
+    device; and if positives are added, all rows of class 1 twice. None of it grows with the files,
+    but for these.
 
     Args:
       rows: of `decoded_rows` or `parquet_rows`.
