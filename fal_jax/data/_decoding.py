@@ -184,7 +184,8 @@ def _entry(
     state, said = file.stat(), hashlib.sha256()
     for array in (preprocessing.fill, *preprocessing.scaler, *preprocessing.knots):
         said.update(array.tobytes())
-    read_as = shards.label, shards.positive, shards.columns, said.hexdigest()
+    label = shards.label, shards.positive, shards.negative
+    read_as = label, shards.columns, said.hexdigest()
     key = repr((_FORMAT, str(file), state.st_size, state.st_mtime_ns, read_as, seed))
     return folder / f"{file.stem}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 

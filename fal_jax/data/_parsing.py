@@ -1,5 +1,6 @@
 """From data frames to the arrays of a table."""
 
+import contextlib
 import pathlib
 import reprlib
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ class Layout(NamedTuple):
       label: the column that holds the label.
       columns: those that become features, in this order; the others are dropped.
       positive: the value of the label that becomes 1.
-      negative: the value that becomes 0; None for all others.
+      negative: the values that become 0; None for all others.
       per_hour: by column of kind "hour", how many of its units make an hour.
       none_codes: by column, a number that says that there is no value.
       copies: rows that are equal in all of these columns are copies; none for no copies.
@@ -34,7 +35,7 @@ class Layout(NamedTuple):
     label: str
     columns: tuple[Column, ...]
     positive: float | str = 1
-    negative: float | None = 0
+    negative: tuple[float | str, ...] | None = (0,)
     per_hour: tuple[tuple[str, float], ...] = ()
     none_codes: tuple[tuple[str, float], ...] = ()
     copies: tuple[str, ...] = ()
@@ -66,15 +67,10 @@ def parse(
     rows_before = first_row
     frames = read_frames(file, layout.header, text=text, dialect=layout.dialect, group=group)
     for frame in frames:
-        try:
+        with _file_named(file):
             features = [_feature(frame[c.name], c, layout, first_row) for c in layout.columns]
-            yield Chunk(
-                np.column_stack(features),
-                _labels(frame[layout.label], layout, first_row),
-                _copy_keys(frame, layout),
-            )
-        except ValueError as error:
-            raise ValueError(f"{file}: {error}") from error
+            labels = _labels(frame[layout.label], layout, first_row)
+        yield Chunk(np.column_stack(features), labels, _copy_keys(frame, layout))
         first_row += len(frame)
     if first_row == rows_before:
         raise ValueError(f"{file} has no rows: get it again.")
@@ -82,11 +78,22 @@ def parse(
 
 def parse_labels(file: pathlib.Path, layout: Layout) -> Iterator[tuple[int, np.ndarray]]:
     """The labels of a Parquet file, some at a time, after the number of the first of them."""
-    text = (layout.label,) if isinstance(layout.positive, str) else ()
-    first_row = 0
-    for frame in read_frames(file, (layout.label,), text=text):
-        yield first_row, _labels(frame[layout.label], layout, first_row)
-        first_row += len(frame)
+    for first_row, values in _label_columns(file, layout):
+        with _file_named(file):
+            labels = _labels(values, layout, first_row)
+        yield first_row, labels
+
+
+def first_other_label(file: pathlib.Path, layout: Layout) -> float | str | None:
+    """The first label but the positive one, None without one; reads no further than that."""
+    for first_row, values in _label_columns(file, layout):
+        with _file_named(file):
+            found = _label_values(values, layout, first_row)
+        others = found[values.notna().to_numpy() & (found != layout.positive)]
+        if others.size:
+            other = others.tolist()[0]
+            return int(other) if isinstance(other, float) and other.is_integer() else other
+    return None
 
 
 def copy_groups(copy_keys: np.ndarray) -> np.ndarray | None:
@@ -111,6 +118,15 @@ def junk_row(values: "pd.Series") -> int | None:
         return None
     junk = (values.notna() & pd.to_numeric(values.astype("str"), errors="coerce").isna()).to_numpy()
     return int(junk.argmax()) if junk.any() else None
+
+
+@contextlib.contextmanager
+def _file_named(file: pathlib.Path) -> Iterator[None]:
+    """Puts the file before what is said of its values."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from error
 
 
 def _feature(values: "pd.Series", column: Column, layout: Layout, first_row: int) -> np.ndarray:
@@ -175,6 +191,22 @@ def _buckets(values: "pd.Series", column: Column) -> np.ndarray:
     return np.where(values.isna(), np.nan, (hashes % column.buckets).astype(np.float64))
 
 
+def _label_columns(file: pathlib.Path, layout: Layout) -> Iterator[tuple[int, "pd.Series"]]:
+    """The column of labels, some rows at a time, after the number of the first of them."""
+    text = (layout.label,) if isinstance(layout.positive, str) else ()
+    header = (layout.label,) if file.suffix == ".parquet" else layout.header
+    first_row = 0
+    for frame in read_frames(file, header, text=text, dialect=layout.dialect):
+        yield first_row, frame[layout.label]
+        first_row += len(frame)
+
+
+def _label_values(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
+    """Labels as the positive value is, text or float64."""
+    is_text = isinstance(layout.positive, str)
+    return values.to_numpy(object) if is_text else numbers(values, first_row)
+
+
 def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
     """The labels `[rows]`, int32: 1 for the positive value, or the places among the classes."""
     if layout.classes:
@@ -182,18 +214,18 @@ def _labels(values: "pd.Series", layout: Layout, first_row: int) -> np.ndarray:
         codes = _codes(values, column, first_row)
         check_values(codes, column, first_row=first_row)
         return codes.astype(np.int32)
-    found = values if isinstance(layout.positive, str) else numbers(values, first_row)
+    found = _label_values(values, layout, first_row)
     positive = np.asarray(found == layout.positive, bool)
-    negative = np.asarray(values.notna() if layout.negative is None else found == layout.negative)
-    neither = ~(positive | negative)
-    if neither.any():
-        row = neither.argmax()
-        expected = (
-            layout.positive if layout.negative is None else (layout.negative, layout.positive)
-        )
+    if layout.negative is None:
+        expected, known = "present", values.notna().to_numpy()
+    else:
+        expected = (*layout.negative, layout.positive)
+        known = np.any([found == value for value in expected], axis=0)
+    if not known.all():
+        row = known.argmin()
         raise ValueError(
-            f"label {layout.label!r} must be {'present' if layout.negative is None else expected} "
-            f"in every row, got {values.tolist()[row]!r} at row {first_row + row}."
+            f"label {layout.label!r} must be {expected} in every row, got "
+            f"{brief(values.tolist()[row])} at row {first_row + row}."
         )
     return positive.astype(np.int32)
 

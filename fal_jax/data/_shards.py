@@ -10,7 +10,7 @@ import numpy as np
 from fal_jax.data import _transactions as transactions
 from fal_jax.data._columns import Column, check_columns
 from fal_jax.data._manifest import read_manifest
-from fal_jax.data._parsing import Layout
+from fal_jax.data._parsing import Layout, first_other_label
 from fal_jax.data._reading import read_header
 
 
@@ -20,13 +20,15 @@ class Shards(NamedTuple):
     Attributes:
       files: in their order, which numbers them.
       label: the column that holds the label.
-      positive: its value that becomes 1; all others become 0.
+      positive: its value that becomes 1.
+      negative: its values that become 0; no row has another.
       columns: what each feature holds.
     """
 
     files: tuple[pathlib.Path, ...]
     label: str
     positive: float | str
+    negative: tuple[float | str, ...]
     columns: tuple[Column, ...]
 
     def only(self, numbers: Sequence[int]) -> "Shards":
@@ -37,7 +39,7 @@ class Shards(NamedTuple):
         """How a file becomes a table; of a Parquet file no other columns are read."""
         file, names = self.files[number], (self.label, *(c.name for c in self.columns))
         header = names if file.suffix == ".parquet" else read_header(file)
-        return Layout(header, self.label, self.columns, self.positive, negative=None)
+        return Layout(header, self.label, self.columns, self.positive, self.negative)
 
 
 def open_shards(
@@ -45,6 +47,7 @@ def open_shards(
     *,
     label: str | None = None,
     positive: float | str = 1,
+    negative: float | str | Sequence[float | str] | None = None,
     columns: Sequence[Column] | None = None,
 ) -> Shards:
     """Names the files of a table of two classes that need not fit into memory.
@@ -54,16 +57,21 @@ def open_shards(
         one, whose files are taken by name. A folder of `simulate_transactions` tells label and
         columns.
       label: the name of the column that holds the label.
-      positive: its value that becomes class 1; all others become class 0.
+      positive: its value that becomes class 1, a number or, for a label read as text, a text.
+      negative: its value that becomes class 0, or all of these; None takes the first value but
+        `positive` in the order of the files, 0 of a simulation. A file with a label that is
+        neither is refused when it is read: files written by others may spell it otherwise.
       columns: what each feature holds and how it is preprocessed; other columns are left out.
 
     Returns:
-      The `Shards`. Only the names of columns are read yet.
+      The `Shards`. Only the names of columns are read yet, and the labels up to the first that is
+      not positive, so that all processes that open the files take the same for class 0.
 
     Raises:
       FileNotFoundError: a file or shard is missing, or the folder has none.
       ValueError: a damaged file or one without a column that is named, no label or columns, columns
-        that can't be preprocessed, or an unfinished simulation.
+        that can't be preprocessed, values of class 0 that are none or not of the kind of
+        `positive`, only positive labels without `negative`, or an unfinished simulation.
 
     Example:
       >>> import tempfile
@@ -76,6 +84,7 @@ def open_shards(
     if isinstance(files, str | os.PathLike) and (folder := pathlib.Path(files)).is_dir():
         if (folder / "manifest.json").is_file() and label is None and columns is None:
             label, columns = "label", transactions.COLUMNS
+            negative = 0 if negative is None else negative
             found = [folder / shard.name for shard in read_manifest(folder).shards]
         else:
             found = sorted(p for p in folder.iterdir() if p.suffix in (".parquet", ".csv"))
@@ -86,11 +95,11 @@ def open_shards(
         raise FileNotFoundError(f"there is no .parquet or .csv file in {files}.")
     if label is None or columns is None:
         raise ValueError("label and columns must be given, but for a simulation.")
-    shards = Shards(tuple(found), label, positive, tuple(columns))
+    shards = Shards(tuple(found), label, positive, _values(negative, positive), tuple(columns))
     check_columns(shards.columns)
     for file in shards.files:
         _check_file(file, shards)
-    return shards
+    return shards if shards.negative else shards._replace(negative=(_first_other(shards),))
 
 
 def files_of_process(num_files: int, *, process: int, processes: int) -> np.ndarray:
@@ -119,3 +128,32 @@ def _check_file(file: pathlib.Path, shards: Shards) -> None:
     missing = [n for n in (shards.label, *(c.name for c in shards.columns)) if n not in header]
     if missing:
         raise ValueError(f"{file} has no columns {missing}; it has {list(header)}.")
+
+
+def _values(
+    negative: float | str | Sequence[float | str] | None, positive: float | str
+) -> tuple[float | str, ...]:
+    """The values of class 0, none if they are to be found."""
+    if negative is None:
+        return ()
+    is_one = isinstance(negative, str) or not isinstance(negative, Sequence)
+    values = (negative,) if is_one else tuple(negative)
+    alike = [isinstance(value, str) == isinstance(positive, str) for value in values]
+    if not values or not all(alike) or positive in values:
+        raise ValueError(
+            f"negative must be other {'texts' if isinstance(positive, str) else 'numbers'} than "
+            f"positive = {positive!r}, got {negative!r}."
+        )
+    return values
+
+
+def _first_other(shards: Shards) -> float | str:
+    """The first label that is not positive, in the order of the files."""
+    for number, file in enumerate(shards.files):
+        other = first_other_label(file, shards.layout(number))
+        if other is not None:
+            return other
+    raise ValueError(
+        f"label {shards.label!r} has no value but {shards.positive!r} in all of the "
+        f"{len(shards.files)} files from {shards.files[0]} on: name by negative what class 0 is."
+    )

@@ -33,9 +33,9 @@ def load_csv(
           .parquet.
       label: the name of the column that holds the label.
       positive: its value that becomes class 1, a number or, for a label read as text, a text; all
-          others become class 0.
-      classes: the values that become class 0, 1, and so on, as text, instead of `positive`; see
-          `survey_csv`.
+          others become class 0, however many they are.
+      classes: the values that become class 0, 1, and so on, as text, instead of `positive`; any
+          other is refused. `survey_csv` tells those in the file.
       columns: what each feature holds and how it is preprocessed; columns of the file that are
           not named are left out. None takes all but the label: numbers of the kind "quantile",
           text as a category with the levels in the file, with `missing=True` where a value is.
