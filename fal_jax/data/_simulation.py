@@ -169,7 +169,10 @@ def _write_shard(folder: pathlib.Path, made: Simulation, number: int) -> Shard:
 
 
 def _schema() -> "pa.Schema":
-    """How the columns are stored: categories by name, numbers in float32, counts and ids."""
+    """How columns are stored: categories by name, numbers in float32, counts and ids.
+
+    And that they are simulated, which stays with a file that leaves its folder.
+    """
     import pyarrow as pa
 
     kinds = dict.fromkeys(transactions.IDS, pa.int32())
@@ -177,9 +180,8 @@ def _schema() -> "pa.Schema":
         text = pa.dictionary(pa.int8(), pa.string())
         kinds[column.name] = text if column.levels else pa.float32()
     kinds |= dict.fromkeys(transactions.COUNTS, pa.int32())
-    return pa.schema(
-        kinds | {"time": pa.float64(), "label": pa.int8(), "bayes_score": pa.float64()}
-    )
+    kinds |= {"time": pa.float64(), "label": pa.int8(), "bayes_score": pa.float64()}
+    return pa.schema(kinds, metadata={"simulated": "true"})
 
 
 def _record_batch(found: dict[str, np.ndarray]) -> "pa.RecordBatch":

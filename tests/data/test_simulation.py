@@ -3,6 +3,7 @@
 import json
 import math
 import resource
+import zlib
 
 import numpy as np
 import pyarrow.parquet
@@ -211,6 +212,32 @@ def test_a_changed_shard_is_refused(tmp_path):
     shard.write_bytes(shard.read_bytes()[:-9])
     with pytest.raises(ValueError, match=r"shard-00002.parquet has changed"):
         data.load_transactions(tmp_path)
+
+
+def test_a_file_says_itself_that_it_is_simulated(tmp_path):
+    data.simulate_transactions(tmp_path, **SMALL)
+    for file in tmp_path.glob("*.parquet"):
+        assert pyarrow.parquet.read_schema(file).metadata == {b"simulated": b"true"}
+        assert pyarrow.parquet.read_metadata(file).metadata[b"simulated"] == b"true"
+
+
+def test_a_folder_begun_before_files_said_so_is_finished(tmp_path):
+    """Its files have no such word, and another checksum."""
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    data.simulate_transactions(whole, **SMALL)
+    part.mkdir()
+    first = part / "shard-00000.parquet"
+    table = pyarrow.parquet.read_table(whole / first.name)
+    pyarrow.parquet.write_table(table.replace_schema_metadata(None), first)
+    told = json.loads((whole / "manifest.json").read_text())
+    told["shards"] = [told["shards"][0] | {"crc32": zlib.crc32(first.read_bytes())}]
+    (part / "manifest.json").write_text(json.dumps(told))
+    before = first.read_bytes()
+    data.simulate_transactions(part, **SMALL)
+    assert first.read_bytes() == before
+    found, expected = map(data.load_transactions, (part, whole))
+    np.testing.assert_array_equal(found.table.features, expected.table.features)
+    assert len(data.open_shards(part).files) == 3
 
 
 @pytest.mark.parametrize(
