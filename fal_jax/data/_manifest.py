@@ -5,6 +5,7 @@ import pathlib
 from typing import NamedTuple
 
 from fal_jax import _records
+from fal_jax.data._reading import group_sizes
 
 FORMAT = 1  # raise it when what the same arguments draw changes
 _MANIFEST = "manifest.json"
@@ -71,6 +72,17 @@ def read_manifest(folder: pathlib.Path, *, finished: bool = True) -> Simulation:
     if missing:
         raise FileNotFoundError(f"{folder} lacks {', '.join(missing)} of its manifest.")
     return made
+
+
+def check_rows(folder: pathlib.Path, made: Simulation) -> None:
+    """Refuses shards of more or fewer rows than they were written with, without reading these."""
+    for shard in made.shards:
+        rows = sum(group_sizes(folder / shard.name))
+        if rows != shard.rows:
+            raise ValueError(
+                f"{folder / shard.name} has {rows:,} rows, but {shard.rows:,} in the manifest: put "
+                "the file that was written back, or simulate anew into another folder."
+            )
 
 
 def earlier(folder: pathlib.Path, asked: Simulation) -> Simulation:

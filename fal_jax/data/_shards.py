@@ -9,9 +9,9 @@ import numpy as np
 
 from fal_jax.data import _transactions as transactions
 from fal_jax.data._columns import Column, check_columns
-from fal_jax.data._manifest import read_manifest
+from fal_jax.data._manifest import check_rows, read_manifest
 from fal_jax.data._parsing import Layout, first_other_label
-from fal_jax.data._reading import read_header
+from fal_jax.data._reading import COMPRESSIONS, read_header
 
 
 class Shards(NamedTuple):
@@ -54,8 +54,8 @@ def open_shards(
 
     Args:
       files: Parquet files, or csv files as `load_csv` takes them, of one table; or the folder of
-        one, whose files are taken by name. A folder of `simulate_transactions` tells label and
-        columns.
+        one, whose .parquet, .csv and .tsv files, plain or compressed, are taken by name. A folder
+        of `simulate_transactions` tells label and columns.
       label: the name of the column that holds the label.
       positive: its value that becomes class 1, a number or, for a label read as text, a text.
       negative: its value that becomes class 0, or all of these; None takes the first value but
@@ -71,7 +71,8 @@ def open_shards(
       FileNotFoundError: a file or shard is missing, or the folder has none.
       ValueError: a damaged file or one without a column that is named, no label or columns, columns
         that can't be preprocessed, values of class 0 that are none or not of the kind of
-        `positive`, only positive labels without `negative`, or an unfinished simulation.
+        `positive`, only positive labels without `negative`, a folder that has a file in two forms,
+        or a simulation that is unfinished or has a file of more or fewer rows than were written.
 
     Example:
       >>> import tempfile
@@ -85,14 +86,16 @@ def open_shards(
         if (folder / "manifest.json").is_file() and label is None and columns is None:
             label, columns = "label", transactions.COLUMNS
             negative = 0 if negative is None else negative
-            found = [folder / shard.name for shard in read_manifest(folder).shards]
+            made = read_manifest(folder)
+            check_rows(folder, made)
+            found = [folder / shard.name for shard in made.shards]
         else:
-            found = sorted(p for p in folder.iterdir() if p.suffix in (".parquet", ".csv"))
+            found = _files_of(folder)
     else:
         named = [files] if isinstance(files, str | os.PathLike) else files
         found = [pathlib.Path(file) for file in named]
     if not found:
-        raise FileNotFoundError(f"there is no .parquet or .csv file in {files}.")
+        raise FileNotFoundError(f"there is no .parquet, .csv or .tsv file in {files}.")
     if label is None or columns is None:
         raise ValueError("label and columns must be given, but for a simulation.")
     shards = Shards(tuple(found), label, positive, _values(negative, positive), tuple(columns))
@@ -118,6 +121,22 @@ def files_of_process(num_files: int, *, process: int, processes: int) -> np.ndar
       array([1, 3])
     """
     return np.arange(process, num_files, processes)
+
+
+def _files_of(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The files of a folder that are read, by name; refuses one that is there in two forms."""
+    found: dict[str, pathlib.Path] = {}
+    for file in sorted(folder.iterdir()):
+        plain = file.with_suffix("") if file.suffix in COMPRESSIONS else file
+        if plain.suffix not in (".parquet", ".csv", ".tsv"):
+            continue
+        other = found.setdefault(plain.stem, file)
+        if other != file:
+            raise ValueError(
+                f"{folder} has {other.name} and {file.name}, which may be the same rows: move one "
+                "away, or name the files instead of the folder."
+            )
+    return list(found.values())
 
 
 def _check_file(file: pathlib.Path, shards: Shards) -> None:

@@ -248,12 +248,42 @@ def test_a_file_that_is_missing_or_lacks_a_column_is_named(folder, fitted, tmp_p
         opened(shards.files)
     with pytest.raises(FileNotFoundError, match=r"1\.parquet"):
         data.decode_shards(shards, fitted, tmp_path / "decoded")
-    with pytest.raises(FileNotFoundError, match=r"no .parquet or .csv file in"):
+    with pytest.raises(FileNotFoundError, match=r"no \.parquet, \.csv or \.tsv file in"):
         opened(tmp_path / "decoded")
     with pytest.raises(ValueError, match=r"0\.parquet has no columns \['crime'\]; it has"):
         data.open_shards(tmp_path, label="crime", columns=COLUMNS)
     with pytest.raises(ValueError, match="label and columns must be given"):
         data.open_shards(tmp_path)
+
+
+def test_all_files_of_a_folder_are_taken_compressed_ones_too(tmp_path):
+    names = ["a.1.csv", "a.2.csv", "b.csv.gz", "c.tsv", "d.tsv.xz", "e.csv.bz2", "f.csv.zip"]
+    table = pa.table({"x": [0.5, 1.5, 2.5], "y": [0, 1, 0]})
+    for name in names:
+        delimiter = "\t" if ".tsv" in name else ","
+        table.to_pandas().to_csv(tmp_path / name, index=False, sep=delimiter)
+    pyarrow.parquet.write_table(table, tmp_path / "h.parquet")
+    (tmp_path / "README.txt").write_text("of the table")
+    columns = [data.Column("x", "number")]
+    shards = data.open_shards(tmp_path, label="y", columns=columns)
+    assert [file.name for file in shards.files] == [*names, "h.parquet"]
+    found = measured(shards, range(8))
+    assert found.labels.tolist() == [16, 8]
+    fitted = data.preprocessing_of(found, columns)
+    data.decode_shards(shards, fitted, tmp_path / "rows")
+    assert data.decoded_rows(shards, fitted, tmp_path / "rows").counts.tolist() == [[2, 1]] * 8
+
+
+@pytest.mark.parametrize("names", [("a.csv", "a.csv.gz"), ("a.csv", "a.parquet")])
+def test_a_folder_with_a_file_in_two_forms_is_refused(tmp_path, names):
+    frame = pa.table({"x": [0.5, 1.5], "y": [0, 1]}).to_pandas()
+    for name in names:
+        write = frame.to_parquet if "parquet" in name else frame.to_csv
+        write(tmp_path / name, index=False)
+    named, columns = [tmp_path / name for name in names], [data.Column("x", "number")]
+    with pytest.raises(ValueError, match=rf"has {names[0]} and {names[1]}, which may be the same"):
+        data.open_shards(tmp_path, label="y", columns=columns)
+    assert len(data.open_shards(named, label="y", columns=columns).files) == 2
 
 
 def test_a_column_without_a_value_is_refused(tmp_path):

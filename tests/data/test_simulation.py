@@ -214,6 +214,19 @@ def test_a_changed_shard_is_refused(tmp_path):
         data.load_transactions(tmp_path)
 
 
+@pytest.mark.parametrize("rows", [999, 1001])
+def test_a_shard_of_other_rows_is_refused_before_any_is_read(tmp_path, rows):
+    data.simulate_transactions(tmp_path, **SMALL)
+    assert len(data.open_shards(tmp_path).files) == 3
+    shard = tmp_path / "shard-00001.parquet"
+    table = pyarrow.parquet.read_table(shard)
+    table = pyarrow.concat_tables([table, table])[:rows]
+    pyarrow.parquet.write_table(table, shard, row_group_size=300)
+    message = rf"shard-00001\.parquet has {rows:,} rows, but 1,000 in the manifest: put the file"
+    with pytest.raises(ValueError, match=message):
+        data.open_shards(tmp_path)
+
+
 def test_a_file_says_itself_that_it_is_simulated(tmp_path):
     data.simulate_transactions(tmp_path, **SMALL)
     for file in tmp_path.glob("*.parquet"):
