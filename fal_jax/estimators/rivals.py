@@ -131,7 +131,10 @@ def _lightgbm(settings: Mapping[str, float], problem: Problem, seed: int) -> Sco
 
 
 def _easy_ensemble(settings: Mapping[str, float], problem: Problem, seed: int) -> Score:
-    """AdaBoost on all positives and as many negatives, drawn anew for each member."""
+    """AdaBoost on all positives and as many negatives, drawn anew for each member.
+
+    imbalanced-learn averages the members' probabilities; Liu et al. add all weak learners' votes.
+    """
     from imblearn.ensemble import EasyEnsembleClassifier
     from sklearn.ensemble import AdaBoostClassifier
     from sklearn.tree import DecisionTreeClassifier
