@@ -129,7 +129,8 @@ def open_stream(
     """Batches in a random order, for `fal_jax.training.fit_stream`.
 
     With added positives, the network learns the classes' shares in `Stream.batch_counts`; correct
-    its scores after training by `losses.shift_prior`. Rankings stay as they are.
+    its scores after training by `losses.shift_prior`, which is exact for cross-entropy, a proper
+    loss, not for focal or anchored ones. Rankings stay as they are.
 
     Decoded rows, which lie in the files in a random order, are handed out as they lie: a batch is
     one contiguous slice for each lane, cut from another row on and put together with other slices
@@ -137,6 +138,10 @@ def open_stream(
     neighbours in a file stay so, and a lane's share of a batch is of one file. As many lanes as
     files mix all files in each batch. A file should have many times `part_rows / lanes` rows: what
     is left of it beyond slices of that size is copied, and comes last.
+
+    An epoch takes as many steps as its longest lane. Lanes that are done before have padding and
+    added positives alone: 10 equal files in 4 lanes, some with 3 and some with 2, take 20% more
+    steps a row than 8 or 12. So let the number of equal files be a multiple of lanes.
 
     Memory: of rows of `4 (dim + 1)` bytes, a stream holds the pages of `5 part_rows` decoded ones,
     and what the system maps around them, up to twice 2 MiB a slice; or from Parquet, with 8 bytes
