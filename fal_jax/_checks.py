@@ -62,27 +62,18 @@ def features_and_anchors(
 def log_variances(value: ArrayLike, means: jax.Array) -> jax.Array:
     """Returns floating log variances of the shape of means."""
     array = floating("log_variances", value)
-    if array.shape != means.shape:
-        raise ValueError(
-            f"log_variances must have shape {means.shape}, as means, got shape {array.shape}."
-        )
+    _check_shape("log_variances", array, means.shape, "as means")
     return array
 
 
 def labels(value: ArrayLike, batch_shape: tuple[int, ...], *, of: str) -> jax.Array:
-    """Returns integer labels of exactly `batch_shape`, the leading axes of the argument `of`."""
+    """Returns labels, integer or bool, of exactly `batch_shape`, the leading axes of `of`."""
     if isinstance(value, np.ndarray) and value.dtype in (np.int64, np.uint64, np.uint32):
         # Without x64 they would wrap around, perhaps into the classes.
         narrow = value.astype(np.int32)
         value = np.where(value == narrow, narrow, np.int32(-1))
-    array = jnp.asarray(value)
-    if not jnp.issubdtype(array.dtype, jnp.integer):
-        raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")
-    if array.shape != batch_shape:
-        raise ValueError(
-            f"labels must have shape {batch_shape}, the batch shape of {of}, "
-            f"got shape {array.shape}."
-        )
+    array = _classes("labels", value)
+    _check_shape("labels", array, batch_shape, f"the batch shape of {of}")
     return array.astype(jnp.promote_types(array.dtype, jnp.int32))  # int8 cannot hold 300 classes
 
 
@@ -128,8 +119,7 @@ def like(
     Values are not checked for `any_value`, where some rows are masked.
     """
     array = jnp.asarray(value, other.dtype)
-    if array.shape != other.shape:
-        raise ValueError(f"{name} must have shape {other.shape}, as {of}, got {array.shape}.")
+    _check_shape(name, array, other.shape, f"as {of}")
     if not any_value:
         _check_range(name, value, minimum, maximum)
     return array
@@ -144,13 +134,9 @@ def example_weights(value: ArrayLike | None, other: jax.Array, *, of: str) -> ja
 
 def predictions(value: ArrayLike, batch_shape: tuple[int, ...] | None = None) -> jax.Array:
     """Returns predicted classes, integer or bool, as int32; of `batch_shape` if one is given."""
-    array = jnp.asarray(value)
-    if not (jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_):
-        raise TypeError(f"predictions must have an integer dtype or bool, got {array.dtype}.")
-    if batch_shape is not None and array.shape != batch_shape:
-        raise ValueError(
-            f"predictions must have shape {batch_shape}, that of labels, got shape {array.shape}."
-        )
+    array = _classes("predictions", value)
+    if batch_shape is not None:
+        _check_shape("predictions", array, batch_shape, "that of labels")
     return array.astype(jnp.int32)
 
 
@@ -169,20 +155,14 @@ def mask(value: ArrayLike | None, batch_shape: tuple[int, ...]) -> jax.Array:
     array = jnp.asarray(value)
     if array.dtype != jnp.bool_:
         raise TypeError(f"where must have dtype bool, got {array.dtype}.")
-    if array.shape != batch_shape:
-        raise ValueError(
-            f"where must have shape {batch_shape}, one flag an example, got shape {array.shape}."
-        )
+    _check_shape("where", array, batch_shape, "one flag an example")
     return array
 
 
 def row_weights(value: ArrayLike, where: jax.Array, dtype: jnp.dtype) -> jax.Array:
     """Returns weights, at least 0, of the shape of the mask, and 0 where that is false."""
     array = jnp.asarray(value, dtype)
-    if array.shape != where.shape:
-        raise ValueError(
-            f"weights must have shape {where.shape}, one number an example, got {array.shape}."
-        )
+    _check_shape("weights", array, where.shape, "one number an example")
     if not is_traced(where):
         _check_range("weights", np.where(where, value, 0), 0.0, np.inf)
     return jnp.where(where, array, 0)
@@ -234,6 +214,18 @@ def costs(value: ArrayLike) -> jax.Array:
         if not (false_alarm > quiet and miss > hit):
             raise ValueError(f"costs of a mistake must be above those of being right, got {value}.")
     return table
+
+
+def _classes(name: str, value: ArrayLike) -> jax.Array:
+    array = jnp.asarray(value)
+    if not (jnp.issubdtype(array.dtype, jnp.integer) or array.dtype == jnp.bool_):
+        raise TypeError(f"{name} must have an integer dtype or bool, got {array.dtype}.")
+    return array
+
+
+def _check_shape(name: str, array: jax.Array, shape: tuple[int, ...], what: str) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, {what}, got shape {array.shape}.")
 
 
 def _check_range(

@@ -17,8 +17,9 @@ class Calibrator(NamedTuple):
 
     Attributes:
       fit: `fit(scores, labels, *, weights=None, where=None) -> params`, a pytree of arrays.
-        `labels` and `where` are `[batch]`, integer and bool; `weights` `[batch]`, floating, at
-        least 0, None for 1 each. Where a valid label is out of range the params are NaN.
+        `labels` are `[batch]`, integer or bool; `where` `[batch]`, bool; `weights` `[batch]`,
+        floating, at least 0, None for 1 each. Where a valid label is out of range the params are
+        NaN.
       apply: `apply(params, scores) -> probabilities`; gradients pass through it, not through fit.
     """
 

@@ -30,7 +30,7 @@ def matthews_correlation(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -64,7 +64,7 @@ def cohen_kappa(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -100,7 +100,7 @@ def group_accuracy(
 
     Args:
       predictions: `[...]`, integer in `[0, classes)`.
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`, or bool.
       class_counts: `[classes]`, of the training examples.
       many: a class with more has many.
       few: a class with fewer has few.

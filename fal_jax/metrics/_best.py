@@ -33,7 +33,7 @@ def best_f_beta(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       beta: scalar above 0; recall counts beta times as much as precision.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -65,7 +65,7 @@ def best_balanced_accuracy(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 
@@ -100,7 +100,7 @@ def least_cost(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       costs: `[2, 2]`, by true class (row) and predicted (column); a mistake costs more than none.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -137,7 +137,7 @@ def ranking_metrics(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 

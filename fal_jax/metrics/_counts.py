@@ -24,7 +24,7 @@ def score_counts(
 
     Args:
       scores: `[...]`, floating, higher for class 1; log-odds are what the bins are made for.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       where: `[...]`, bool, the valid examples; None for all.
       num_bins: at least 2. With 32,768, scores that differ by 0.1% are in different bins.
 
@@ -34,7 +34,7 @@ def score_counts(
 
     Raises:
       ValueError: if the shapes do not fit or num_bins is below 2.
-      TypeError: if scores are not floating, labels not integer or where not bool.
+      TypeError: if scores are not floating, labels neither integer nor bool, or where not bool.
 
     Example:
       >>> score_counts(jnp.array([-9.0, 9.0, 9.0]), jnp.array([0, 1, 0]), num_bins=2)

@@ -25,7 +25,7 @@ def confusion_matrix(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -59,7 +59,7 @@ def per_class_recall(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -92,7 +92,7 @@ def balanced_accuracy(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -124,7 +124,7 @@ def g_mean(
 
     Args:
       predictions: `[...]`, integer in `[0, num_classes)`, or bool.
-      labels: `[...]`, integer in `[0, num_classes)`.
+      labels: `[...]`, integer in `[0, num_classes)`, or bool.
       num_classes: at least 2.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -155,7 +155,7 @@ def f_beta(
 
     Args:
       predictions: `[...]`, integer, 0 or 1, or bool.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       beta: scalar above 0; recall counts beta times as much as precision.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.

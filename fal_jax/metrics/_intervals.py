@@ -35,7 +35,7 @@ def delong_interval(
 
     Args:
       scores: `[batch]`, floating, higher for class 1.
-      labels: `[batch]`, integer, 0 or 1.
+      labels: `[batch]`, integer, 0 or 1, or bool.
       level: scalar in (0, 1], of confidence.
       weights: `[batch]`, floating, at least 0; None for 1 each.
       where: `[batch]`, bool, the valid examples; None for all.
@@ -73,7 +73,7 @@ def delong_difference(
     Args:
       first: `[batch]`, scores of the one model, floating, higher for class 1.
       second: `[batch]`, scores of the other.
-      labels: `[batch]`, integer, 0 or 1.
+      labels: `[batch]`, integer, 0 or 1, or bool.
       level: scalar in (0, 1], of confidence.
       weights: `[batch]`, floating, at least 0, as in `delong_interval`.
       where: `[batch]`, bool, the valid examples; None for all.
@@ -117,7 +117,7 @@ def bootstrap_interval(
       metric: `metric(scores, labels, where=where) -> scalar`, such as `average_precision`; given
         `weights=` too where there are some.
       scores: `[batch, ...]`.
-      labels: `[batch]`, integer.
+      labels: `[batch]`, integer or bool.
       num_samples: at least 2.
       level: scalar in (0, 1], of confidence.
       weights: `[batch]`, floating, at least 0; None for 1 each.

@@ -21,7 +21,7 @@ def brier_score(
 
     Args:
       probabilities: `[...]` of class 1, or `[..., classes]`; floating, in [0, 1].
-      labels: `[...]`, integer.
+      labels: `[...]`, integer or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 
@@ -51,7 +51,7 @@ def log_loss(
 
     Args:
       probabilities: `[...]` of class 1, or `[..., classes]`; floating, in [0, 1].
-      labels: `[...]`, integer.
+      labels: `[...]`, integer or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 
@@ -81,7 +81,7 @@ def binary_calibration_error(
 
     Args:
       probabilities: `[...]` of class 1, floating, in [0, 1].
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       num_bins: bins `[b / num_bins, (b + 1) / num_bins)`, weighed by their examples.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -116,7 +116,7 @@ def top_label_calibration_error(
 
     Args:
       probabilities: `[..., classes]`, floating, in [0, 1].
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`, or bool.
       num_bins: bins `[b / num_bins, (b + 1) / num_bins)`, weighed by their examples.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
@@ -155,7 +155,7 @@ def class_wise_calibration_error(
 
     Args:
       probabilities: `[..., classes]`, floating, in [0, 1].
-      labels: `[...]`, integer in `[0, classes)`.
+      labels: `[...]`, integer in `[0, classes)`, or bool.
       num_bins: bins `[b / num_bins, (b + 1) / num_bins)`, weighed by their examples.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.

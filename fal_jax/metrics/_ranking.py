@@ -21,7 +21,7 @@ def roc_auc(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 
@@ -54,7 +54,7 @@ def average_precision(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.
 
@@ -88,7 +88,7 @@ def partial_roc_auc(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       max_fpr: scalar in (0, 1].
       standardized: whether to standardize; else the area itself, at most m.
       weights: `[...]`, floating, at least 0; None for 1 each.
@@ -132,7 +132,7 @@ def precision_at_k(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       k: scalar above 0, a number of examples, or a weight if there are weights; all of them if
         there are fewer.
       weights: `[...]`, floating, at least 0; None for 1 each.
@@ -165,7 +165,7 @@ def recall_at_fpr(
 
     Args:
       scores: `[...]`, floating, higher for class 1.
-      labels: `[...]`, integer, 0 or 1.
+      labels: `[...]`, integer, 0 or 1, or bool.
       max_fpr: scalar in [0, 1], the budget: false alarms over examples of class 0.
       weights: `[...]`, floating, at least 0; None for 1 each.
       where: `[...]`, bool, the valid examples; None for all.

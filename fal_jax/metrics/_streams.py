@@ -72,7 +72,7 @@ def streaming_ranking(*, num_bins: int = 2**17, weighted: bool = False) -> Metri
         less than 6e-8 of its bin's sum is lost in it.
 
     Returns:
-      A `Metric` whose update takes floating scores and labels 0 or 1, and which computes a
+      A `Metric` whose update takes floating scores and labels 0 or 1 or bool, and which computes a
       `RankingEstimate`. Give it log-odds: probabilities near 0 share bins, and the bound says so.
       NaN if a class is missing, or an example had a NaN score or another label.
 

@@ -58,8 +58,8 @@ def table_and_classes(
 def checked_labels(labels: npt.ArrayLike, num_rows: int | None = None) -> np.ndarray:
     """Returns int32 labels `[rows]` on the host, as many as the features have rows."""
     array = np.asarray(labels)
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"labels must have an integer dtype, got {array.dtype}.")
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"labels must have an integer dtype or bool, got {array.dtype}.")
     if array.ndim != 1 or (num_rows is not None and array.size != num_rows):
         expected = "[rows]" if num_rows is None else f"({num_rows},), one a row of features,"
         raise ValueError(f"labels must have shape {expected} got shape {array.shape}.")

@@ -35,7 +35,7 @@ def near_miss(
 
     Args:
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       version: 1, 2 or 3.
       sampling: "auto" brings every class to the smallest; a number in (0, 1], of two classes, the
           larger until the smaller is this part of it; a mapping, the classes in it to so many rows.
@@ -50,7 +50,7 @@ def near_miss(
       preselects fewer rows than wanted it keeps these; a warning says so.
 
     Raises:
-      TypeError: features not floating, labels not integers or where not bool.
+      TypeError: features not floating, labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a NaN, a single class, too few rows of a class, another
           version, or a sampling that is out of range or asks for more rows than there are.
 

@@ -38,7 +38,7 @@ def smote(
     Args:
       key: a PRNG key.
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       sampling: "auto" brings every class to the largest; a number in (0, 1], of two classes, the
           smaller to this part of the larger; a mapping, the classes in it to so many rows.
       num_neighbours: k, at least 1 and fewer than the rows of any class that gains rows.
@@ -48,7 +48,7 @@ def smote(
       `Resampled`: the rows of `where` as they are, then the synthetic ones by ascending label.
 
     Raises:
-      TypeError: features not floating, labels not integers or where not bool.
+      TypeError: features not floating, labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a NaN, a single class, too few rows of a class, or a
           sampling that is out of range or takes rows away.
 
@@ -86,7 +86,7 @@ def borderline_smote(
     Args:
       key: a PRNG key.
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       kind: 1 goes towards neighbours in the class, 2 towards neighbours of any class, and up to
           half-way towards foreign ones.
       sampling: as in `smote`.
@@ -140,7 +140,7 @@ def adasyn(
     Args:
       key: a PRNG key.
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       sampling: as in `smote`.
       num_neighbours: k, at least 1 and fewer than the rows of any class that gains rows.
       where: `[rows]`, bool, the rows to resample, as in `smote`.

@@ -27,7 +27,7 @@ def smote_segments(
 
     Args:
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer, on the host.
+      labels: `[rows]`, integer or bool, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
       where: `[rows]`, bool, the training rows: no other row is a base or a neighbour. None for all.
@@ -37,7 +37,7 @@ def smote_segments(
       `Segments`, all bases with the same share.
 
     Raises:
-      TypeError: features not floating, labels not integers or where not bool.
+      TypeError: features not floating, labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a NaN, a single class, a label that is not there, too few
           rows of it, or a pad_to below the number of bases.
 
@@ -72,7 +72,7 @@ def borderline_segments(
 
     Args:
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer, on the host.
+      labels: `[rows]`, integer or bool, on the host.
       label: the class.
       kind: 1 joins to neighbours in the class, 2 to neighbours of any class, and to foreign ones
           up to the middle only.
@@ -124,7 +124,7 @@ def adasyn_segments(
 
     Args:
       features: `[rows, dim]`, floating, finite in the rows of `where`.
-      labels: `[rows]`, integer, on the host.
+      labels: `[rows]`, integer or bool, on the host.
       label: the class.
       num_neighbours: k, at least 1 and fewer than the rows of the class.
       where: `[rows]`, bool, the training rows, as in `smote_segments`.

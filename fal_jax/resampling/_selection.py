@@ -18,7 +18,7 @@ def random_oversample(
 
     Args:
       key: a PRNG key.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       sampling: "auto" brings every class to the largest; a number in (0, 1], of two classes, the
           smaller to this part of the larger; a mapping, the classes in it to so many rows.
       where: `[rows]`, bool, the rows to resample, say a fold's training part; None for all.
@@ -27,7 +27,7 @@ def random_oversample(
       `[resampled]`, int32, row numbers: those of `where`, then the repeated by ascending label.
 
     Raises:
-      TypeError: labels not integers or where not bool.
+      TypeError: labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a single class, or a sampling that is out of range or
           takes rows away.
 
@@ -56,7 +56,7 @@ def random_undersample(
 
     Args:
       key: a PRNG key.
-      labels: `[rows]`, integer.
+      labels: `[rows]`, integer or bool.
       sampling: "auto" brings every class to the smallest; a number in (0, 1], of two classes, the
           larger until the smaller is this part of it; a mapping, the classes in it to so many rows.
       where: `[rows]`, bool, the rows to resample, say a fold's training part; None for all.
@@ -66,7 +66,7 @@ def random_undersample(
       drawn, of others ascending.
 
     Raises:
-      TypeError: labels not integers or where not bool.
+      TypeError: labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a single class, or a sampling that is out of range or asks
           for more rows than there are.
 

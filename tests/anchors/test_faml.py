@@ -217,7 +217,7 @@ def test_bad_arrays():
         rule.update(np.ones((2, 5), np.float32), labels, state)
     with pytest.raises(ValueError, match=r"labels must have shape \(2,\).*got shape \(3,\)"):
         rule.update(features, np.zeros(3, np.int32), state)
-    with pytest.raises(TypeError, match="labels must have an integer dtype, got float32"):
+    with pytest.raises(TypeError, match="labels must have an integer dtype or bool, got float32"):
         rule.update(features, labels.astype(np.float32), state)
     with pytest.raises(TypeError, match="where must have dtype bool, got int32"):
         rule.update(features, labels, state, where=np.ones(2, np.int32))

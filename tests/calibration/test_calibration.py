@@ -180,3 +180,13 @@ def test_priors_are_found_where_the_likelihood_of_unlabelled_examples_is_highest
     np.testing.assert_allclose(estimate(padded[-5:], trained, where=where[-5:]), trained, rtol=1e-6)
     with pytest.raises(ValueError, match="num_steps must be at least 1"):
         calibration.estimate_priors(logits, trained, num_steps=0)
+
+
+@pytest.mark.parametrize("make", [calibration.isotonic, calibration.platt, calibration.temperature])
+def test_bool_labels_are_0_and_1(make, rng):
+    scores, labels = draw(rng, 60)
+    scores = np.stack([-scores, scores], axis=1) if make is calibration.temperature else scores
+    fit = jax.jit(make().fit)
+    given, expected = (jax.tree.leaves(fit(scores, y)) for y in (labels == 1, labels))
+    for one, other in zip(given, expected, strict=True):
+        np.testing.assert_array_equal(one, other)

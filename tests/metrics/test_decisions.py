@@ -93,3 +93,25 @@ def test_groups_go_by_training_counts_and_skip_classes_without_examples():
 def test_arguments_that_do_not_fit_are_refused(error, words, call):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_bool_labels_are_0_and_1(rng):
+    labels, scores = rng.random(30) < 0.4, rng.random(30).astype(np.float32)
+    predictions, numbers = scores > 0.5, labels.astype(np.int32)
+    for metric, first in (
+        (metrics.balanced_accuracy, predictions),
+        (metrics.f_beta, predictions),
+        (metrics.cohen_kappa, predictions),
+        (metrics.roc_auc, scores),
+        (metrics.best_f_beta, scores),
+        (metrics.log_loss, scores),
+        (metrics.binary_calibration_error, scores),
+        (metrics.delong_interval, scores),
+        (metrics.score_counts, scores),
+    ):
+        for run in (metric, jax.jit(metric)):
+            given, expected = (jax.tree.leaves(run(first, y)) for y in (labels, numbers))
+            np.testing.assert_array_equal(given[0], expected[0])
+    stream = metrics.streaming_ranking(num_bins=64)
+    given, expected = (stream.update(stream.init(), scores, y) for y in (labels, numbers))
+    np.testing.assert_array_equal(given.examples, expected.examples)

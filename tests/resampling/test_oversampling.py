@@ -142,7 +142,7 @@ def test_a_mask_is_as_good_as_the_rows_alone(key, binary, rng):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"labels": np.ones(445)}, TypeError, "labels must have an integer dtype, got float64"),
+        ({"labels": np.ones(445)}, TypeError, "labels must have an integer dtype or bool, got"),
         ({"labels": np.ones(445, int)}, ValueError, r"at least 2 classes, got \[1\]"),
         ({"labels": np.ones(444, int)}, ValueError, r"labels must have shape \(445,\).*\(444,\)"),
         ({"labels": np.arange(445) // 444}, ValueError, "than the 1 rows to join, got 5"),

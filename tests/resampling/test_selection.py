@@ -96,7 +96,7 @@ def test_a_sampler_without_chance_gives_its_own_rows(key, binary):
 def test_what_is_no_sampler_and_labels_that_are_no_integers_are_refused(key, binary):
     with pytest.raises(TypeError, match="must have a method fit_resample, got function"):
         resampling.from_imblearn(resampling.smote)
-    with pytest.raises(TypeError, match="labels must have an integer dtype, got float64"):
+    with pytest.raises(TypeError, match="labels must have an integer dtype or bool, got float64"):
         resampling.from_imblearn(over_sampling.SMOTE())(key, binary[0], binary[1] * 1.0)
 
 
@@ -106,3 +106,14 @@ def test_wrong_arguments_are_named(function, key, binary):
         function(key, binary[1], sampling={2: 5})
     with pytest.raises(ValueError, match=r"labels must hold at least 2 classes, got \[1\]"):
         function(key, np.ones(4, int))
+
+
+def test_bool_labels_are_0_and_1(key, binary):
+    features, labels = binary
+    flags = labels == 1
+    for given, expected in (
+        (resampling.near_miss(features, y, version=2) for y in (flags, labels)),
+        (resampling.random_undersample(key, y) for y in (flags, labels)),
+        (resampling.smote(key, features, y) for y in (flags, labels)),
+    ):
+        np.testing.assert_array_equal(jax.tree.leaves(given)[-1], jax.tree.leaves(expected)[-1])
