@@ -100,7 +100,8 @@ def cross_validated(
         split = data.stratified_holdout(y[rest], test_fraction=0.2, seed=fold)
         fitting, choosing = rest[split.train], rest[split.test]
         classifier = make().fit(X[fitting], y[fitting])
-        best = metrics.best_f_beta(classifier.predict_proba(X[choosing])[:, 1], y[choosing])
+        chosen_on = classifier.predict_proba(X[choosing])[:, 1].astype(np.float32)
+        best = metrics.best_f_beta(chosen_on, y[choosing])
         thresholds.append(float(best.threshold))
         chances[held_out] = classifier.predict_proba(X[held_out])[:, 1]
         for name, metric in _METRICS.items():

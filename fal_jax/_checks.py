@@ -16,6 +16,12 @@ def is_traced(value: object) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(value))
 
 
+def is_double(value: object) -> bool:
+    """Whether `value` is a known array of float64 that JAX would round to float32."""
+    double = isinstance(value, np.ndarray) and value.dtype == np.float64
+    return double and jax.dtypes.canonicalize_dtype(np.float64) != np.float64
+
+
 def dtype_of(value: ArrayLike) -> np.dtype:
     """The dtype that `value` came with."""
     return value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype

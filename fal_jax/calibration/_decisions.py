@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
@@ -37,7 +38,7 @@ def bayes_threshold(costs: ArrayLike) -> jax.Array:
 
 def alarm_threshold(
     scores: ArrayLike, *, alarms: ArrayLike, where: ArrayLike | None = None
-) -> jax.Array:
+) -> jax.Array | np.float64:
     """The lowest threshold that raises no more than so many alarms, `score >= threshold`.
 
     Args:
@@ -46,7 +47,8 @@ def alarm_threshold(
       where: `[...]`, bool, the valid examples; None for all.
 
     Returns:
-      A scalar, one of the scores; infinite if ties leave no alarm within the budget.
+      A scalar, one of the scores; infinite if ties leave no alarm within the budget. Of a NumPy
+      array of float64 NumPy's float64, to compare with these scores unrounded.
 
     Raises:
       ValueError: if the shapes differ or alarms is negative.
@@ -56,13 +58,15 @@ def alarm_threshold(
       >>> alarm_threshold([0.1, 0.4, 0.4, 0.8], alarms=2)
       Array(0.8, dtype=float32)
     """
-    scores = _checks.floating("scores", scores)
-    alarms = _checks.number("alarms", alarms, FLOAT)
-    valid = _checks.mask(where, scores.shape)
-    ranked = jnp.sort(jnp.where(valid, -scores, jnp.inf).ravel())
-    raised = jnp.searchsorted(ranked, ranked, side="right")
-    is_within = (raised <= alarms) & (jnp.arange(ranked.size) < jnp.sum(valid))
-    return jnp.min(jnp.where(is_within, -ranked, jnp.inf), initial=jnp.inf)
+    is_exact = _checks.is_double(scores) and not _checks.is_traced((alarms, where))
+    xp = np if is_exact else jnp
+    checked = np.asarray(scores) if is_exact else _checks.floating("scores", scores)
+    budget = xp.asarray(_checks.number("alarms", alarms, FLOAT))
+    valid = xp.asarray(_checks.mask(where, checked.shape))
+    ranked = xp.sort(xp.where(valid, -checked, xp.inf).ravel())
+    raised = xp.searchsorted(ranked, ranked, side="right")
+    is_within = (raised <= budget) & (xp.arange(ranked.size) < xp.sum(valid))
+    return xp.min(xp.where(is_within, -ranked, xp.inf), initial=xp.inf)
 
 
 def correct_priors(

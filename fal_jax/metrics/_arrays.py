@@ -90,7 +90,7 @@ def labels_and_weights(
 
 def floating(xp: ModuleType, name: str, value: ArrayLike) -> Any:
     """A floating array; float64 stays what it is on the host, even where JAX would round it."""
-    if xp is np and isinstance(value, np.ndarray) and value.dtype == np.float64:
+    if xp is np and _checks.is_double(value):
         return value
     return xp.asarray(_checks.floating(name, value))
 
@@ -108,3 +108,10 @@ def warn_of_classes(number: int, *, least: int = 2) -> None:
 def result(value: Any, is_usable: Any, dtype: Any) -> jax.Array:
     """The value as a JAX array; NaN where it is not usable."""
     return jnp.where(is_usable, jnp.asarray(value, jax.dtypes.canonicalize_dtype(dtype)), jnp.nan)
+
+
+def threshold(value: Any, is_usable: Any, dtype: Any) -> jax.Array | np.float64:
+    """A `result` that scores of this dtype are compared with: NumPy's where JAX would round it."""
+    if jax.dtypes.canonicalize_dtype(dtype) == dtype:
+        return result(value, is_usable, dtype)
+    return np.float64(value if is_usable else np.nan)

@@ -40,7 +40,8 @@ def best_f_beta(
 
     Returns:
       `Best(value, threshold)`, an alarm being `score >= threshold`. The threshold lies half-way
-      between two scores, and is the highest of those that are best. NaN as in `roc_auc`.
+      between two scores, and is the highest of those that are best. Of a NumPy array of float64
+      it is NumPy's float64, to compare with these scores unrounded. NaN as in `roc_auc`.
 
     Raises:
       ValueError: if the shapes differ, a known weight is negative or beta is not above 0.

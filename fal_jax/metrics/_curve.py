@@ -38,10 +38,16 @@ class Curve(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best value that any threshold reaches, and the threshold: an alarm is a score >= it."""
+    """The best value that any threshold reaches, and the threshold: an alarm is a score >= it.
+
+    Attributes:
+      value: scalar.
+      threshold: scalar of the scores' dtype, which makes the decisions that the value is of. Of
+        known float64 scores, NumPy's, where JAX would round it: compare in float64.
+    """
 
     value: jax.Array
-    threshold: jax.Array
+    threshold: jax.Array | np.float64
 
 
 Formula = Callable[..., Any]
@@ -77,8 +83,13 @@ def read_off(
     else:
         curve = (_on_the_host if xp is np else _in_a_program)(rows)
     given = {name: xp.asarray(value, dtype) for name, value in hyper_parameters.items()}
-    found = formula(xp, curve, **given)
-    return jax.tree.map(lambda value: _arrays.result(value, is_usable, dtype), found)
+
+    def ready(found: Any) -> Any:
+        if isinstance(found, Best):
+            return Best(ready(found.value), _arrays.threshold(found.threshold, is_usable, dtype))
+        return _arrays.result(found, is_usable, dtype)
+
+    return jax.tree.map(ready, formula(xp, curve, **given), is_leaf=lambda x: isinstance(x, Best))
 
 
 def _on_the_host(rows: _arrays.Rows) -> Curve:
@@ -123,7 +134,8 @@ def best(xp: ModuleType, curve: Curve, values: Array) -> Best:
     last = curve.scores.shape[0] - 1
     alarms = curve.hits + curve.false_alarms
     upper, lower = curve.scores[place], curve.scores[xp.minimum(place + 1, last)]
-    middle = upper / 2 + lower / 2
+    with np.errstate(invalid="ignore"):  # between the infinities is NaN, which is not between
+        middle = upper / 2 + lower / 2
     # Half-way between neighbouring floats may round onto the lower; below the last is nothing.
     is_between = (middle > lower) & (middle < upper) & (alarms[place] < alarms[-1])
     return Best(values[place], xp.where(is_between, middle, upper))
