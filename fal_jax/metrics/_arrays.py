@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from fal_jax import _checks
 
 FLOAT = jnp.dtype(jnp.float32)
+_ROUNDING = 1e-6  # a mean of float32 probabilities may be 1.0000001
 
 
 class Rows(NamedTuple):
@@ -93,6 +94,22 @@ def floating(xp: ModuleType, name: str, value: ArrayLike) -> Any:
     if xp is np and _checks.is_double(value):
         return value
     return xp.asarray(_checks.floating(name, value))
+
+
+def check_probabilities(table: Any, weighs: Any) -> None:
+    """Refuses known probabilities `[examples, classes]` outside [0, 1], a rounding apart.
+
+    NaN is let through, and what has no weight; what is traced is not checked.
+    """
+    if _checks.is_traced((table, weighs)):
+        return
+    host = np.asarray(table)[np.asarray(weighs) > 0, ::-1]  # class 1 comes before what it leaves
+    is_wrong = (host < -_ROUNDING) | (host > 1 + _ROUNDING)
+    if is_wrong.any():
+        raise ValueError(
+            f"probabilities must be at least 0 and at most 1, got {host[is_wrong][0]:g}; "
+            "of log-odds take jax.nn.sigmoid, of logits jax.nn.softmax."
+        )
 
 
 def warn_of_classes(number: int, *, least: int = 2) -> None:

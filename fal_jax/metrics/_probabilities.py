@@ -29,7 +29,8 @@ def brier_score(
       A scalar; NaN if no example is valid, or for a NaN probability or an out-of-range label.
 
     Raises:
-      ValueError: if the shapes do not fit or a known weight is negative.
+      ValueError: if the shapes do not fit, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: if a dtype does not fit.
 
     Example:
@@ -59,7 +60,8 @@ def log_loss(
       A scalar, infinite where the true class has probability 0; NaN as in `brier_score`.
 
     Raises:
-      ValueError: if the shapes do not fit or a known weight is negative.
+      ValueError: if the shapes do not fit, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: if a dtype does not fit.
 
     Example:
@@ -90,7 +92,8 @@ def binary_calibration_error(
       A scalar in [0, 1]; NaN as in `brier_score`.
 
     Raises:
-      ValueError: if the shapes do not fit or a known weight is negative.
+      ValueError: if the shapes do not fit, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: if a dtype does not fit.
 
     Example:
@@ -125,7 +128,8 @@ def top_label_calibration_error(
       A scalar in [0, 1]; NaN as in `brier_score`.
 
     Raises:
-      ValueError: if the shapes do not fit or a known weight is negative.
+      ValueError: if the shapes do not fit, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: if a dtype does not fit.
 
     References:
@@ -164,7 +168,8 @@ def class_wise_calibration_error(
       A scalar in [0, 1]; NaN as in `brier_score`.
 
     Raises:
-      ValueError: if the shapes do not fit or a known weight is negative.
+      ValueError: if the shapes do not fit, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: if a dtype does not fit.
 
     References:
@@ -229,10 +234,12 @@ def _measured(formula: Any, probabilities: Any, labels: Any, weights: Any, where
     )
     table = checked.reshape(-1, num_classes)
     weighs = np.ones(classes.shape, table.dtype) if weighs is None else weighs
+    _arrays.check_probabilities(table, weighs)
     is_right = (classes >= 0) & (classes < num_classes) & ~xp.any(xp.isnan(table), axis=1)
     total = xp.sum(weighs, dtype=np.float64 if xp is np else None)
     is_usable = (total > 0) & ~xp.any(~is_right & (weighs > 0))
-    table = xp.where(is_right[:, None], table, 0)
+    is_counted = is_right & (weighs > 0)
+    table = xp.where(is_counted[:, None], table, 1)  # of finite surprise, whatever the label
     classes = xp.where(is_right, classes, 0)
     value = formula(xp, table, classes, weighs / xp.where(total > 0, total, 1))
     return _arrays.result(value, is_usable, table.dtype)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fal_jax import _checks
+from fal_jax.metrics import _arrays
 from fal_jax.metrics._probabilities import is_binary, squared_errors, surprises
 from fal_jax.metrics._streams import Metric
 
@@ -38,7 +39,8 @@ def streaming_log_loss() -> Metric:
       without examples, or for a NaN probability or an out-of-range label.
 
     Raises:
-      ValueError: in update, if shapes differ or a known weight is negative.
+      ValueError: in update, if shapes differ, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: in update, if a dtype does not fit.
 
     Example:
@@ -60,7 +62,8 @@ def streaming_brier_score() -> Metric:
       of all classes.
 
     Raises:
-      ValueError: in update, if shapes differ or a known weight is negative.
+      ValueError: in update, if shapes differ, a known weight is negative or a known probability is
+        outside [0, 1] by more than 1e-6.
       TypeError: in update, if a dtype does not fit.
 
     Example:
@@ -90,6 +93,7 @@ def _mean_of(formula: Callable[..., Any], *, binary_part: float = 1.0) -> Metric
         each = _checks.example_weights(weights, jnp.ones(shape), of="labels")
         weighs = jnp.where(_checks.mask(where, shape), each, 0).ravel()
         table = table.reshape(-1, num_classes)
+        _arrays.check_probabilities(table, weighs)
         is_right = (classes >= 0) & (classes < num_classes) & ~jnp.any(jnp.isnan(table), axis=1)
         values = part * formula(jnp, table, jnp.where(is_right, classes, 0))
         is_kept = is_right & (weighs > 0)
