@@ -6,9 +6,9 @@
 The table is CreditCard, its columns standardised, where FAL_JAX_DATA has it, and else generated in
 its shape, 284,807 rows of 30 columns with 492 of the rare class; the record says which. NearMiss-1
 is held on a large generated table too. Either side is in a process of its own each time, its first
-call left out but on the large table, where imbalanced-learn, which compiles nothing, is called
-once. Memory is the peak beyond what the process held before the first call. Both sides of NearMiss
-must keep the same rows.
+call left out; but on the large table imbalanced-learn, which compiles nothing, is called once, and
+that call counts. Memory is the peak beyond what the process held before the first call. Both sides
+of NearMiss must keep the same rows.
 """
 
 import argparse
