@@ -1,6 +1,7 @@
 """DeLong's variance from its kernel over all pairs, and the bootstrap against it."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import stats
@@ -95,6 +96,30 @@ def test_the_bootstrap_finds_delongs_error_and_the_same_each_time(rng, key):
     assert found.value == pytest.approx(float(delong.value), abs=1e-6)
     assert found.error == pytest.approx(float(delong.error), rel=0.15)  # 4% of 300 samples
     assert found.low < found.value < found.high
+
+
+def test_the_bootstraps_ends_are_percentiles_of_its_samples(rng, key):
+    scores, labels = draw(rng, 60)
+    where, seen = np.arange(60) < 50, []
+
+    def metric(scores, labels, *, where):
+        value = jnp.sum(scores * labels, where=where)
+        jax.debug.callback(lambda *arrays: seen.append(arrays), value, labels, where)
+        return value
+
+    found = metrics.bootstrap_interval(
+        key, metric, scores[0], labels, num_samples=64, level=0.8, where=where
+    )
+    jax.effects_barrier()
+    values = np.array([value for value, drawn, _ in seen if not np.array_equal(drawn, labels)])
+    assert values.size == len(seen) - 1 == 64
+    for _, drawn, valid in seen:  # each sample has as many of each class
+        np.testing.assert_array_equal(
+            np.bincount(drawn[valid], minlength=2), np.bincount(labels[where])
+        )
+    ends = np.quantile(values, [0.1, 0.9])
+    np.testing.assert_allclose([found.low, found.high], ends, rtol=1e-6)
+    assert found.error == pytest.approx(np.std(values, ddof=1), rel=1e-5)
 
 
 def test_too_few_examples_or_wrong_ones_have_no_interval():

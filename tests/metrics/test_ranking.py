@@ -175,6 +175,42 @@ def test_precision_at_k_shares_ties_out(k, value):
         assert metrics.precision_at_k(scores, np.zeros(4, int), k=k) == 0
 
 
+@pytest.mark.parametrize("is_weighted", [False, True], ids=["plain", "weighted"])
+def test_precision_at_k_lies_on_the_line_between_scikit_learns_of_whole_ties(cases, is_weighted):
+    """One case in ten has no example of class 1."""
+    scores, labels, weights, where = cases
+    labels = np.where(np.arange(CASES)[:, None] % 10 == 0, np.minimum(labels, 0), labels)
+    weights = weights if is_weighted else np.ones_like(weights)
+    ks = np.random.default_rng(3).uniform(0.5, 40, CASES).astype(np.float32)
+    ks = ks if is_weighted else np.ceil(ks)
+    inside = jax.jit(jax.vmap(lambda s, y, w, v, k: metrics.precision_at_k(
+        s, y, k=k, weights=w, where=v
+    )))(scores, labels, weights, where, ks)  # fmt: skip
+    for i in range(CASES):
+        s, y, w = (each[i][where[i]] for each in (scores, labels, np.float64(weights)))
+        truth = precision_at(s, y, w, min(ks[i], w.sum()))
+        assert float(inside[i]) == pytest.approx(truth, abs=2e-6)
+        if i % 4 == 0:
+            given = {"weights": weights[i] if is_weighted else None, "where": where[i]}
+            host = metrics.precision_at_k(scores[i], labels[i], k=ks[i], **given)
+            assert float(host) == pytest.approx(truth, abs=1e-6)
+
+
+def precision_at(scores, labels, weights, k):
+    """Hits of k alarms over k, from scikit-learn's precision of the two thresholds around k."""
+    levels = np.unique(scores[weights > 0])[::-1]
+    alarms = np.array([0.0, *(weights[scores >= level].sum() for level in levels)])
+    place = min(np.searchsorted(alarms, k), levels.size)
+
+    def hits(place):
+        flags = scores >= levels[place - 1]
+        options = {"sample_weight": weights, "zero_division": 0}
+        return alarms[place] * sklearn_metrics.precision_score(labels, flags, **options)
+
+    ends = [hits(place - 1) if place > 1 else 0.0, hits(place)]
+    return np.interp(k, alarms[place - 1 : place + 1], ends) / k
+
+
 @pytest.mark.parametrize(
     ("error", "words", "call"),
     [
