@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pytest
 
 from fal_jax import metrics
 from fal_jax.cli.report import _answer, _comparison
@@ -25,6 +26,14 @@ def test_the_answer_holds_the_best_against_the_strongest_baseline():
     assert f"alarms on 1% of the rows (20) it finds {hits[0]:.0f} of the 100 positives" in text
     assert f"XGBoost finds {hits[1]:.0f}." in text
     assert found.tiles[1].value == f"{hits[0]:.3g}%"
+
+
+@pytest.mark.parametrize("strongest", ["LightGBM", "Tree", "EasyEnsemble"])
+def test_every_method_that_is_no_network_of_ours_may_be_the_strongest_baseline(strongest):
+    text = answered(*fraud(("FAL", "CE", strongest, "XGBoost")))[1]
+    assert f"0.200 above {strongest}, the strongest baseline" in text
+    assert f"{strongest} finds" in text
+    assert "above CE, the runner-up" in answered(*fraud((strongest, "CE", "XGBoost")))[1]
 
 
 def test_the_answer_says_when_a_difference_may_be_chance():

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fal_jax import metrics
+from fal_jax.cli._training import KNOWN
 from fal_jax.cli.report import _curves, _words
 from fal_jax.cli.report._comparison import Comparison
-from fal_jax.estimators.baselines import BASELINES
+from fal_jax.estimators import Baseline
 
 _LEVEL = 0.05
 _SHARE = 0.01  # of the rows, that raise an alarm
@@ -59,15 +60,19 @@ def against_best(comparison: Comparison) -> dict[str, tuple[metrics.Comparison, 
 def rival(comparison: Comparison) -> str | None:
     """What the best is held against: the strongest baseline, or else the runner-up."""
     best, *others = comparison.names
-    baselines = [name for name in others if name in BASELINES]
-    return next(iter(baselines if baselines and best not in BASELINES else others), None)
+    baselines = [name for name in others if _is_baseline(name)]
+    return next(iter(baselines if baselines and not _is_baseline(best) else others), None)
+
+
+def _is_baseline(name: str) -> bool:
+    return isinstance(KNOWN.get(name), Baseline)
 
 
 def _difference(comparison: Comparison) -> str:
     name = rival(comparison)
     if name is None:
         return "There is no other method to hold it against."
-    role = "the strongest baseline" if name in BASELINES else "the runner-up"
+    role = "the strongest baseline" if _is_baseline(name) else "the runner-up"
     found = against_best(comparison).get(name)
     if found is None:
         return f"It can't be held against {name}, {role}, fold by fold."
