@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Write = Callable[["pd.DataFrame"], None]
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+_CHANCE = "probability:"  # before the name of a class
 
 
 def predict(
@@ -55,6 +56,7 @@ def predict(
     dialect = Dialect(*reading.checked())
     columns = model.classifier.encoding_.preprocessing.columns
     header = checked_header(path, [*(column.name for column in columns), *keep], dialect)
+    _check_keep(keep, model)
     text = [*(column.name for column in columns if column.levels), *keep]
     at = model.threshold if threshold is None else threshold
     unseen: Counter[str] = Counter()
@@ -97,8 +99,19 @@ def _predicted(
         "prediction": names[decided(chances, threshold)],
     }
     for name, values in zip(names, chances.astype(np.float32).T, strict=True):
-        found[f"probability:{name}"] = values
+        found[f"{_CHANCE}{name}"] = values
     return pd.DataFrame(found)
+
+
+def _check_keep(keep: Sequence[str], model: Model) -> None:
+    """Refuses columns to keep that would stand in the place of the predictions' own."""
+    own = {"row", "prediction", *(f"{_CHANCE}{name}" for name in model.classes)}
+    taken = [name for name in keep if name in own]
+    if taken:
+        raise ValueError(
+            f"--keep names {some(taken)}, which the predictions have a column of: rename it in the "
+            "table, or keep others."
+        )
 
 
 def check_out(out: pathlib.Path) -> None:
@@ -141,10 +154,12 @@ def _text(temporary: pathlib.Path, out: pathlib.Path) -> Iterator[Write]:
     delimiter = "\t" if ".tsv" in out.suffixes[-2:] else ","
     opened = gzip.open if out.suffix == ".gz" else open
     with opened(temporary, "wt", encoding="utf-8", newline="") as stream:
+        has_header = False
 
         def write(frame: "pd.DataFrame") -> None:
-            is_first = frame["row"].iloc[0] == 0
-            frame.to_csv(stream, index=False, header=bool(is_first), sep=delimiter)
+            nonlocal has_header
+            frame.to_csv(stream, index=False, header=not has_header, sep=delimiter)
+            has_header = True
 
         yield write
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fal_jax.cli import _model
+from fal_jax.cli import _model, _predict
 from fal_jax.estimators import ImbalancedMLPClassifier
 from tests.cli.made import NAMES, TINY, called, frame, write
 
@@ -107,6 +107,22 @@ def test_other_wrong_names(model, capsys, workplace):
     ):
         code, _, said = called(capsys, "predict", *arguments)
         assert (code, message in said) == (2, True), said
+
+
+@pytest.mark.parametrize("name", ["row", "prediction", "probability:fraud"])
+def test_a_column_named_as_the_predictions_own_is_not_kept(name, model, capsys, workplace):
+    table = write(workplace / "new.csv", frame(9, seed=1).assign(**{name: range(5, 14)}))
+    code, _, said = called(capsys, "predict", model, table, "--out", "out.csv", "--keep", name)
+    message = f"--keep names '{name}', which the predictions have a column of: rename it"
+    assert (code, message in said) == (2, True), said
+    assert not (workplace / "out.csv").exists()
+
+
+def test_the_header_is_written_once_whatever_the_rows_are_numbered_from(workplace):
+    with _predict._writer(workplace / "out.csv") as write_rows:
+        for first in (5, 0):
+            write_rows(pd.DataFrame({"row": [first, first + 1]}))
+    assert (workplace / "out.csv").read_text().split() == ["row", "5", "6", "0", "1"]
 
 
 def test_a_classifier_saved_by_hand_decides_for_the_most_probable(model, capsys, workplace):
