@@ -10,8 +10,8 @@ from rich.console import Console
 from fal_jax.cli import _compare, _datasets, _folder, _model, _predict, _printing, _training
 from fal_jax.cli._compare import Protocol
 from fal_jax.cli._embedding import embedding
+from fal_jax.cli._file import Reading
 from fal_jax.cli._options import Source
-from fal_jax.cli._table import Reading
 from fal_jax.cli._training import Training
 from fal_jax.data import Table
 from fal_jax.estimators import Method

@@ -17,6 +17,19 @@ from fal_jax.cli._compare import Result
 RECORD, SCORES, REPORT = "comparison.json", "scores.parquet", "report.html"
 _UNFINISHED = "unfinished"
 _FORMAT = 1
+_ANY = "*"
+_METRIC = dict.fromkeys(("mean", "std", "folds"))
+_METHOD = dict.fromkeys(("threshold", "settings", "seconds", "has_model", "is_anchored"))
+_TABLE = ("name", "label", "rows", "columns", "classes", "class_counts", "positive")
+_PARTS: Mapping[str, Any] = {
+    "table": dict.fromkeys(_TABLE),
+    "protocol": dict.fromkeys(("folds", "trials", "choose_by")),
+    "environment": {},
+    "methods": {_ANY: {"metrics": {_ANY: _METRIC}, **_METHOD}},
+    "best": {},
+    "embedding": dict.fromkeys(("method", "points", "labels", "anchors")),
+}
+"""What a record must have."""
 
 
 class Comparison:
@@ -133,6 +146,9 @@ def read(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         scores = {name: table[name].to_numpy() for name in table.column_names}
         if record["format"] != _FORMAT:
             raise ValueError(f"its format is {record['format']!r}, not {_FORMAT}")
+        _check(record, _PARTS, "its record")
+        _check(record["methods"], {record["best"]: {}}, "its methods")
+        _check(scores, dict.fromkeys(("row", "fold", "label")), "its scores")
     except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
         raise ValueError(
             f"the comparison in {folder} is damaged ({error}): compare again."
@@ -140,10 +156,22 @@ def read(folder: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return record, scores
 
 
+def _check(found: Any, parts: Mapping[str, Any], name: str) -> None:
+    """Refuses a part of a record that lacks one of its own."""
+    for key, inner in parts.items():
+        for part in list(found) if key == _ANY else [key]:
+            if part not in found:
+                raise ValueError(f"{name} lacks {part!r}")
+            if inner and found[part] is not None:
+                _check(found[part], inner, f"{name}'s {part}")
+
+
 def write_report(folder: pathlib.Path, out: pathlib.Path | None = None) -> pathlib.Path:
     """Writes the report of a comparison; returns its path."""
     from fal_jax.cli.report import html
 
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: name the one that fal-jax compare has written.")
     path = folder / REPORT if out is None else out
     check_place(path, folder / RECORD, folder / SCORES)
     record, scores = read(folder)

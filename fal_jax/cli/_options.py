@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from fal_jax.cli import _table
+from fal_jax.cli._file import Reading
 from fal_jax.cli._table import Say
 from fal_jax.data import Table
 from fal_jax.estimators._encoding import Scaling
@@ -43,7 +44,7 @@ class Source:
             positive=self.positive,
             drop=self.drop,
             scaling=self.scaling,
-            reading=_table.Reading(self.delimiter, self.encoding),
+            reading=Reading(self.delimiter, self.encoding),
             say=say,
         )
 

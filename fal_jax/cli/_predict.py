@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fal_jax.cli._file import Reading, check_flat, header, some
 from fal_jax.cli._measures import decided
 from fal_jax.cli._model import Model
-from fal_jax.cli._table import Reading, Say, some
+from fal_jax.cli._table import Say
 from fal_jax.data import Column
 from fal_jax.data._columns import check_values
 from fal_jax.data._parsing import numbers
 from fal_jax.data._reading import Dialect, check_widths, read_frames
-from fal_jax.data._survey import checked_header
+from fal_jax.data._survey import only_needed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,16 +54,20 @@ def predict(
     Returns:
       The number of rows.
     """
+    _check_keep(keep, model)
     dialect = Dialect(*reading.checked())
     columns = model.classifier.encoding_.preprocessing.columns
-    header = checked_header(path, [*(column.name for column in columns), *keep], dialect)
-    _check_keep(keep, model)
+    wanted = [*(column.name for column in columns), *keep]
+    advice = "the model is of a table with these; add them, or set another --delimiter or --keep"
+    names = header(path, wanted, reading, advice)
+    check_flat(path, wanted, "keep others")
+    names = only_needed(path, names, wanted)
     text = [*(column.name for column in columns if column.levels), *keep]
     at = model.threshold if threshold is None else threshold
     unseen: Counter[str] = Counter()
     rows, is_last_missing = 0, False
     with _writer(out) as write:
-        for frame in read_frames(path, header, text=text, dialect=dialect):
+        for frame in read_frames(path, names, text=text, dialect=dialect):
             if not len(frame):
                 continue
             write(_predicted(model, frame, rows, keep, at, unseen))
@@ -72,7 +77,7 @@ def predict(
         if not rows:
             raise ValueError(f"{path} has no rows to predict.")
         if is_last_missing:  # a row that is too short looks so
-            check_widths(path, header, dialect)
+            check_widths(path, names, dialect)
     if unseen:
         names = [f"{name} ({count:,} rows)" for name, count in unseen.items()]
         say(f"values that the training rows lack count as missing, in the columns {some(names)}.")
@@ -130,8 +135,11 @@ def _raw(values: "pd.Series", column: Column, first_row: int, unseen: Counter[st
         if is_unseen.any():
             unseen[column.name] += int(is_unseen.sum())
         return np.where(codes < 0, np.nan, codes)
-    raw = numbers(values, first_row)
-    check_values(raw, column, first_row=first_row)
+    try:
+        raw = numbers(values, first_row)
+        check_values(raw, column, first_row=first_row)
+    except ValueError as error:
+        raise ValueError(f"{error} Correct it; the first row is row 0.") from error
     return raw
 
 

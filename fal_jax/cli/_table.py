@@ -1,46 +1,24 @@
 """A user's table for the command line: checked, with a way out of whatever is wrong with it."""
 
-import codecs
 import math
 import pathlib
+import re
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from fal_jax import data
+from fal_jax.cli._file import Reading, check_flat, header, row, some
 from fal_jax.data import Column, Found, Survey, Table
 from fal_jax.data._parsing import brief
 from fal_jax.estimators._encoding import KINDS, Scaling
 
 Say = Callable[[str], None]
-_NAMED = 5  # columns that a message names
 _LARGEST = float(np.finfo(np.float32).max)
 _FEW = 10  # rows with a value, which folds may have none of
-
-
-class Reading(NamedTuple):
-    """How a file is read.
-
-    Attributes:
-      delimiter: what stands between two values, None by the file's name.
-      encoding: of text.
-    """
-
-    delimiter: str | None = None
-    encoding: str = "utf-8-sig"
-
-    def checked(self) -> "Reading":
-        """The same, if a file can be read so."""
-        if self.delimiter is not None and len(self.delimiter) != 1:
-            raise ValueError(f"--delimiter must be one character, got {self.delimiter!r}.")
-        try:
-            codecs.lookup(self.encoding)
-        except LookupError:
-            raise ValueError(
-                f"--encoding must be one that Python knows, such as latin-1, got {self.encoding!r}."
-            ) from None
-        return self
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_COMMA_NUMBER = re.compile(r"[+-]?\d[\d.]*(,\d+)+(\.\d+)?")
+_INDEX = re.compile(r"(Unnamed: [\d.]+|__index_level_\d+__)?")  # as pandas writes and reads them
 
 
 def load(
@@ -76,9 +54,16 @@ def load(
     options = reading.checked()._asdict()
     if label in drop:
         raise ValueError(f"--drop names the label {label!r}, which is not learned from anyway.")
-    found = data.survey_csv(path, label=label, **options)
+    advice = "name another with --label, or what is between the values with --delimiter"
+    names = header(path, [label], reading, advice)
+    unknown = sorted(set(drop).difference(names))
+    if unknown:
+        raise ValueError(f"--drop names columns that the table does not have: {some(unknown)}.")
+    names = [name for name in names if name not in drop]
+    check_flat(path, names, "leave it out with --drop")
+    found = data.survey_csv(path, label=label, drop=drop, **options)
     classes = _classes(found, label, least, positive)
-    columns = _columns(found, drop, scaling, say)
+    columns = _columns(found, scaling, say)
     if len(columns) > found.rows:
         say(
             f"{len(columns):,} columns are more than the {found.rows:,} rows: what is learned from "
@@ -92,8 +77,9 @@ def _classes(found: Survey, label: str, least: int, positive: str | None) -> tup
     counts = found.classes
     if found.unlabelled is not None:
         raise ValueError(
-            f"label {label!r} has no value at row {found.unlabelled}: fill it in, or leave such "
-            "rows out."
+            f"label {label!r} has no value at {row(found.unlabelled)}; NA, null, None and the like "
+            "in a text file are none: fill it in, call such a class otherwise, or leave such rows "
+            "out."
         )
     if len(counts) > data.MOST_LEVELS:
         raise ValueError(
@@ -123,14 +109,16 @@ def _classes(found: Survey, label: str, least: int, positive: str | None) -> tup
     return tuple(sorted(counts, key=lambda name: name == positive))
 
 
-def _columns(
-    found: Survey, drop: Collection[str], scaling: Scaling, say: Say
-) -> tuple[Column, ...]:
+def _columns(found: Survey, scaling: Scaling, say: Say) -> tuple[Column, ...]:
     """The columns to learn from; says which are left out."""
-    unknown = sorted(set(drop) - {column.name for column in found.columns})
-    if unknown:
-        raise ValueError(f"--drop names columns that the table does not have: {some(unknown)}.")
-    columns = [column for column in found.columns if column.name not in drop]
+    columns = [column for column in found.columns if not _INDEX.fullmatch(column.name)]
+    if len(columns) < len(found.columns):
+        index = some([column.name for column in found.columns if column not in columns])
+        say(
+            f"left out, as an index without a name, which pandas' to_csv() writes: {index}; name "
+            "it to learn from it."
+        )
+    _say_commas(columns, say)
     for column in columns:
         _check(column)
     reasons = [_unfit(column, found.rows) for column in columns]
@@ -142,12 +130,27 @@ def _columns(
         raise ValueError("no column is left to learn from: add columns with different values.")
     for column in kept:
         if column.odd is not None:
-            row, value = column.odd
+            place, value = column.odd
             say(
-                f"column {column.name!r} holds numbers and text, the first {brief(value)} at row "
-                f"{row}: taken as a category."
+                f"column {column.name!r} holds numbers and text, the first {brief(value)} at "
+                f"{row(place)}: taken as a category."
             )
     return tuple(_column(column, found.rows, scaling) for column in kept)
+
+
+def _say_commas(columns: Sequence[Column | Found], say: Say) -> None:
+    """Says which columns of text look like numbers written with commas."""
+    names, example = [], ""
+    for column in columns:
+        texts = [level for level in column.levels or () if not _NUMBER.fullmatch(level)]
+        if texts and all(map(_COMMA_NUMBER.fullmatch, texts)):
+            names.append(column.name)
+            example = texts[0]
+    if names:
+        say(
+            f"numbers with commas, such as {brief(example)}, are read as text, in the columns "
+            f"{some(names)}: write them with a point alone, to have them taken as numbers."
+        )
 
 
 def _check(column: Found) -> None:
@@ -166,10 +169,10 @@ def _check(column: Found) -> None:
                 f"{advice}"
             )
     if column.odd is not None and column.has_too_many_levels:
-        row, value = column.odd
+        place, value = column.odd
         raise ValueError(
-            f"column {column.name!r} mixes numbers and text, the first {brief(value)} at row "
-            f"{row}: correct it, {advice}"
+            f"column {column.name!r} mixes numbers and text, the first {brief(value)} at "
+            f"{row(place)}: correct it, {advice}"
         )
 
 
@@ -204,10 +207,3 @@ def well_filled(features: np.ndarray, columns: Sequence[Column], say: Say) -> li
 def _column(column: Found, rows: int, scaling: Scaling) -> Column:
     kind = KINDS[scaling] if column.levels is None else "category"
     return Column(column.name, kind, column.present < rows, column.levels or ())
-
-
-def some(names: Collection[str]) -> str:
-    """Some names, and how many more there are."""
-    shown = ", ".join(brief(name) for name in list(names)[:_NAMED])
-    more = len(names) - _NAMED
-    return f"{shown} and {more:,} more" if more > 0 else shown

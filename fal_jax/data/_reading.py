@@ -57,7 +57,7 @@ def read_header(file: pathlib.Path, dialect: Dialect = _PLAIN) -> tuple[str, ...
         raise ValueError(f"{file} is empty: get it again.")
     # pandas refuses a longer row, unless it is the first: then it takes a column for an index.
     if len(first) > len(header):
-        raise ValueError(f"{file} has a first row longer than its header: get it again.")
+        raise ValueError(f"{file} has a first row longer than its header: correct it.")
     return header
 
 

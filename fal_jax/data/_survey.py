@@ -4,7 +4,7 @@ import math
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -69,6 +69,7 @@ def survey_csv(
     file: str | os.PathLike[str],
     *,
     label: str,
+    drop: Collection[str] = (),
     delimiter: str | None = None,
     encoding: str = "utf-8-sig",
 ) -> Survey:
@@ -77,6 +78,7 @@ def survey_csv(
     Args:
       file: as for `load_csv`.
       label: the name of the column that holds the label.
+      drop: columns that are not measured.
       delimiter: what stands between two values; None is a tab in .tsv files, else a comma.
       encoding: of a text file.
 
@@ -85,8 +87,8 @@ def survey_csv(
 
     Raises:
       FileNotFoundError: no such file.
-      ValueError: a damaged file, rows of different widths, or a column that is missing or twice
-          there.
+      ValueError: a damaged file, rows of different widths, a column that is missing or twice
+          there, or one of lists, structures or bytes that are no text.
 
     Example:
       >>> import pathlib, tempfile
@@ -98,7 +100,7 @@ def survey_csv(
     """
     path, dialect = pathlib.Path(file), Dialect(delimiter, encoding)
     header = checked_header(path, [label], dialect)
-    columns = [name for name in header if name != label]
+    columns = [name for name in header if name != label and name not in drop]
     return survey(path, header, columns, label, dialect)
 
 
@@ -125,6 +127,12 @@ def survey(
     dialect: Dialect,
 ) -> Survey:
     """Measures some columns, and counts the values of a label where one is named."""
+    wanted = list(names) if label is None else [*names, label]
+    for name, kind in nested(path, wanted).items():
+        raise ValueError(
+            f"column {name!r} of {path} holds {kind}, neither numbers nor text: leave it out."
+        )
+    header = only_needed(path, header, wanted)
     numbers = _Numbers(path, header, names, dialect)
     text = [name for name in names if numbers.first_texts[name] is not None]
     levels: dict[str, set[str]] = {name: set() for name in text}
@@ -146,6 +154,27 @@ def survey(
     found = tuple(numbers.column(name, levels.get(name)) for name in names)
     counts = dict(sorted(classes.items(), key=_by_number)[: MOST_LEVELS + 1])
     return Survey(numbers.rows, found, counts, unlabelled[0] if unlabelled else None)
+
+
+def nested(path: pathlib.Path, names: Sequence[str]) -> dict[str, str]:
+    """Which of some columns of a Parquet file hold lists or structures, with their types."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    if path.suffix != ".parquet":
+        return {}
+    schema = pyarrow.parquet.read_schema(path)
+    kinds = {name: schema.field(name).type for name in names}
+    return {name: str(kind) for name, kind in kinds.items() if pa.types.is_nested(kind)}
+
+
+def only_needed(
+    path: pathlib.Path, header: tuple[str, ...], wanted: Collection[str]
+) -> tuple[str, ...]:
+    """The columns to read of a file: of Parquet those wanted alone, of text all."""
+    if path.suffix != ".parquet":
+        return header
+    return tuple(name for name in header if name in wanted)
 
 
 class _Numbers:
@@ -181,7 +210,10 @@ class _Numbers:
         """Adds a column that does not look like numbers."""
         import pandas as pd
 
-        junk = junk_row(values)
+        try:
+            junk = junk_row(values)
+        except UnicodeDecodeError as error:
+            raise ValueError(f"column {name!r} holds bytes, not text: leave it out.") from error
         if junk is not None and self.first_texts[name] is None:
             self.first_texts[name] = self.rows + junk, str(values.iloc[junk])
         if pd.api.types.is_bool_dtype(values):

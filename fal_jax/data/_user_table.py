@@ -8,7 +8,7 @@ from fal_jax.data._cache import Entry, entry_folder, read_entry, write_entry
 from fal_jax.data._columns import Column, check_columns
 from fal_jax.data._parsing import Layout, parse
 from fal_jax.data._reading import Dialect
-from fal_jax.data._survey import MOST_LEVELS, checked_header, survey
+from fal_jax.data._survey import MOST_LEVELS, checked_header, only_needed, survey
 from fal_jax.data._tables import Table
 
 
@@ -105,7 +105,7 @@ def _parsed(
     header = checked_header(path, [label, *wanted], dialect)
     columns = _found_columns(path, header, label, dialect) if declared is None else declared
     layout = Layout(
-        header,
+        only_needed(path, header, {label, *(column.name for column in columns)}),
         label,
         columns,
         positive,

@@ -1,12 +1,14 @@
 """A cache and a folder of its own for every test, a model, a comparison without training."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
 from fal_jax.cli import _compare, main
 from fal_jax.cli._compare import Result
 from fal_jax.estimators.problems import Problems, encoded
-from tests.cli.made import TINY, write
+from tests.cli.made import COMPARE, METHODS_COMPARED, TINY, write
 
 _WIDE = 1000
 
@@ -30,6 +32,18 @@ def model(tmp_path_factory):
         arguments = ["train", table, "--label", "Class", "--method", "CE+SMOTE", *TINY[2:]]
         assert main([*arguments, "--out", str(path)]) == 0
     return path
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory):
+    """One comparison that several tests look at: its folder."""
+    folder = tmp_path_factory.mktemp("compared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAL_JAX_CACHE", str(folder / "cache"))
+        patch.chdir(folder)
+        write(pathlib.Path("made.csv"))
+        assert main([*COMPARE, *METHODS_COMPARED]) == 0
+    return folder / "found"
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import pandas as pd
 from fal_jax.cli import main
 
 TINY = ("--folds", "3", "--trials", "2", "--members", "2", "--epochs", "2", "--hidden", "4", "3")
+METHODS_COMPARED = ("CE", "FAL", "LR")
+COMPARE = ("compare", "made.csv", "--label", "Class", "--out", "found", *TINY, "--methods")
 NAMES = ("fair", "fraud", "odd")
 
 

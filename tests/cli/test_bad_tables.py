@@ -31,22 +31,59 @@ def with_label(values):
     return changed(lambda table: table.assign(Class=values))
 
 
+def semicolons(**options):
+    return lambda table, workplace: write(workplace / "made.csv", table, sep=";", **options)
+
+
+def parquet(**columns):
+    """Writes the table and more columns as Parquet."""
+
+    def made(table, workplace):
+        more = {name: make(len(table)) for name, make in columns.items()}
+        return write(workplace / "made.parquet", table.assign(**more))
+
+    return made
+
+
 ROWS = 120
 MANY = [f"n{number}" for number in range(ROWS * 3)]
 LONG = frame(3 * ROWS)
 REFUSED = {
-    "no such file": (lambda *_: "no.csv", "no.csv is missing"),
-    "a folder": (lambda _, workplace: workplace, "is missing"),
+    "no such file": (lambda *_: "no.csv", "no.csv is missing: name the file of a table"),
+    "a folder": (lambda _, workplace: workplace, "is a folder: name the file of a table"),
     "an empty file": (text("made.csv", ""), "made.csv is empty"),
     "no rows": (changed(lambda table: table.head(0)), "made.csv has no rows"),
     "one class": (with_label("fair"), "'Class' is 'fair' in all 120 rows: take rows of two"),
     "no label column": (
         changed(lambda table: table.drop(columns="Class")),
-        "has no columns ['Class']; it has ['amount', 'age', 'kind']",
+        "has no columns 'Class'; it has 'amount', 'age', 'kind': name another with --label, or",
+    ),
+    "semicolons": (semicolons(), "has ';' between its values: set --delimiter ';'."),
+    "semicolons and decimal commas": (
+        semicolons(decimal=","),
+        "has ';' between its values: set --delimiter ';'.",
+    ),
+    "lists in a Parquet file": (
+        parquet(tags=lambda rows: [[1.0, 2.0]] * rows),
+        "column 'tags' holds 'list<element: double>', neither numbers nor text: leave it out with "
+        "--drop, or make columns of its parts",
+    ),
+    "structures in a Parquet file": (
+        parquet(place=lambda rows: [{"x": 1}] * rows),
+        "column 'place' holds 'struct<x: int64>', neither numbers nor text: leave it out",
+    ),
+    "bytes in a Parquet file": (
+        parquet(image=lambda rows: [b"\xff\xd8"] * rows),
+        "column 'image' holds bytes, not text: leave it out",
     ),
     "a row without label": (
         with_label(["fraud", "fair", None] + ["fair", "fraud"] * 58 + ["fair"]),
-        "label 'Class' has no value at row 2: fill it in",
+        "label 'Class' has no value at row 2 (the first is row 0); NA, null, None and the like "
+        "in a text file are none: fill it in",
+    ),
+    "a class called NA": (
+        with_label(["fair", "NA"] * 60),
+        "label 'Class' has no value at row 1 (the first is row 0); NA, null, None and the like",
     ),
     "numbers for a label": (
         lambda _, workplace: write(workplace / "made.csv", LONG.assign(Class=np.arange(3 * ROWS))),
@@ -76,7 +113,8 @@ REFUSED = {
         lambda _, workplace: write(
             workplace / "made.csv", LONG.assign(age=[*range(3 * ROWS - 1), "n/k"])
         ),
-        "column 'age' mixes numbers and text, the first 'n/k' at row 359: correct it",
+        "column 'age' mixes numbers and text, the first 'n/k' at row 359 (the first is row 0): "
+        "correct it",
     ),
     "columns of one name": (
         changed(lambda table: table.set_axis(["age", "age", "kind", "Class"], axis=1)),
@@ -141,8 +179,30 @@ NOTED = {
     ),
     "numbers and text of few values": (
         lambda table: table.assign(grade=["1", "2", "A"] * (ROWS // 3)),
-        "'grade' holds numbers and text, the first 'A' at row 2: taken as a category",
+        "'grade' holds numbers and text, the first 'A' at row 2 (the first is row 0): taken as a "
+        "category",
         4,
+    ),
+    "an index without a name": (
+        lambda table: table.rename_axis("").reset_index(),
+        "left out, as an index without a name, which pandas' to_csv() writes: ''; name it to learn",
+        3,
+    ),
+    "an index read and written again": (
+        lambda table: table.rename_axis("Unnamed: 0").reset_index(),
+        "left out, as an index without a name, which pandas' to_csv() writes: 'Unnamed: 0'; name",
+        3,
+    ),
+    "few numbers with decimal commas": (
+        lambda table: table.assign(dose=["0,5", "1,25", "2"] * (ROWS // 3)),
+        "numbers with commas, such as '0,5', are read as text, in the columns 'dose': write them "
+        "with a point alone, to have them taken as numbers.",
+        4,
+    ),
+    "many numbers with decimal commas": (
+        lambda _: LONG.assign(dose=[f"-1.{number:03},5" for number in range(3 * ROWS)]),
+        "numbers with commas, such as '-1.000,5', are read as text, in the columns 'dose'",
+        3,
     ),
     "more columns than rows": (
         lambda _: WIDE.assign(Class=["a", "b"] * 20),
@@ -185,6 +245,21 @@ def test_options_that_are_refused(arguments, message, capsys, workplace):
     code, _, said = called(capsys, "compare", path, *COMPARE, *arguments)
     assert (code, message in said) == (2, True), said
     assert not (workplace / "found").exists()
+
+
+def test_columns_that_can_not_be_read_may_be_dropped(capsys, workplace):
+    columns = {"tags": lambda rows: [[1.0]] * rows, "image": lambda rows: [b"\xff"] * rows}
+    path = parquet(**columns)(frame(), workplace)
+    code, _, said = called(capsys, "compare", path, *COMPARE, "--drop", "tags", "image")
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.parametrize("delimiter", ["\t", r"\t"])
+def test_a_tab_may_be_written_as_shells_hand_it_on(delimiter, capsys, workplace):
+    path = write(workplace / "made.csv", sep="\t")
+    code, _, said = called(capsys, "compare", path, *COMPARE)
+    assert (code, r"has '\t' between its values: set --delimiter '\t'." in said) == (2, True)
+    assert called(capsys, "compare", path, *COMPARE, "--delimiter", delimiter)[0] == 0
 
 
 def test_a_place_that_can_not_be_written_is_told_of_before_any_work(monkeypatch, capsys, workplace):

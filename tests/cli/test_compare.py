@@ -1,31 +1,18 @@
 """A whole comparison: its record, scores and model, and that it goes on where it was stopped."""
 
+import functools
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from fal_jax import data
-from fal_jax.cli import _compare, _folder, _model, main
+from fal_jax.cli import _compare, _folder, _model
 from fal_jax.estimators import BASELINES
-from tests.cli.made import TINY, called, frame, write
-
-METHODS_COMPARED = ("CE", "FAL", "LR")
-COMPARE = ("compare", "made.csv", "--label", "Class", "--out", "found", *TINY, "--methods")
-
-
-@pytest.fixture(scope="module")
-def compared(tmp_path_factory):
-    """One comparison that several tests look at: its folder, and what was printed."""
-    folder = tmp_path_factory.mktemp("compared")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FAL_JAX_CACHE", str(folder / "cache"))
-        patch.chdir(folder)
-        write(pathlib.Path("made.csv"))
-        assert main([*COMPARE, *METHODS_COMPARED]) == 0
-    return folder / "found"
+from tests.cli.made import COMPARE, METHODS_COMPARED, TINY, called, frame, write
 
 
 def plain(record):
@@ -153,6 +140,48 @@ def test_what_was_finished_at_ctrl_c_is_usable_and_resume_goes_on(
     assert plain(record) == plain(expected)
     for name, values in expected_scores.items():
         np.testing.assert_array_equal(scores[name], values)
+
+
+INSIDE = [
+    (),
+    ("table",),
+    ("protocol",),
+    ("embedding",),
+    ("methods", "CE"),
+    ("methods", "CE", "metrics", "roc_auc"),
+]
+
+
+@pytest.mark.parametrize("inside", INSIDE, ids=" ".join)
+def test_a_record_that_lacks_something_is_damaged_or_still_enough(
+    inside, compared, capsys, workplace
+):
+    whole = (compared / "comparison.json").read_text()
+    shutil.copytree(compared, workplace / "found")
+    codes = []
+    for key in functools.reduce(dict.__getitem__, inside, json.loads(whole)):
+        record = json.loads(whole)
+        del functools.reduce(dict.__getitem__, inside, record)[key]
+        (workplace / "found" / "comparison.json").write_text(json.dumps(record))
+        code, _, said = called(capsys, "report", "found", "--out", "again.html")
+        assert code == 0 or (code, "comparison in found is damaged" in said) == (2, True), key
+        codes.append(code)
+    assert 2 in codes
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "3", '{"format": 1, "methods": []}', "null"])
+def test_a_record_that_is_none(content, compared, capsys, workplace):
+    shutil.copytree(compared, workplace / "found")
+    (workplace / "found" / "comparison.json").write_text(content)
+    code, _, said = called(capsys, "report", "found", "--out", "again.html")
+    assert (code, "is damaged" in said, "compare again" in said) == (2, True, True)
+    assert not (workplace / "again.html").exists()
+
+
+def test_a_file_in_place_of_the_folder_of_a_comparison(model, capsys):
+    code, _, said = called(capsys, "report", model)
+    message = f"{model} is no folder: name the one that fal-jax compare has written."
+    assert (code, said) == (2, f"Error: {message}")
 
 
 def test_a_method_that_fails_is_told_of_and_left_out(monkeypatch, capsys, workplace):

@@ -72,9 +72,13 @@ def test_values_never_seen_count_as_missing_and_are_told_of(model, capsys, workp
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda rows: rows.drop(columns="age"), r"no columns ['age']"),
+        (
+            lambda rows: rows.drop(columns="age"),
+            "no columns 'age'; it has 'amount', 'kind', 'Class': the model is of",
+        ),
         (lambda rows: rows.head(0), "has no rows"),
         (lambda rows: rows.assign(age="old"), "column 'age' must hold numbers, got 'old' at row 0"),
+        (lambda rows: rows.assign(age="old"), "at row 0. Correct it; the first row is row 0."),
         (lambda rows: rows.assign(age=[*range(19), np.inf]), "finite numbers, got inf at row 19"),
     ],
 )
@@ -103,7 +107,7 @@ def test_other_wrong_names(model, capsys, workplace):
         ((model, "no.csv"), "no.csv is missing"),
         ((model, table, "--out", "out.xls"), "--out must end on one of .csv"),
         ((model, table, "--encoding", "utf-99"), "--encoding must be one that Python knows"),
-        ((model, table, "--keep", "id"), "no columns ['id']"),
+        ((model, table, "--keep", "id"), "no columns 'id'; it has"),
     ):
         code, _, said = called(capsys, "predict", *arguments)
         assert (code, message in said) == (2, True), said
