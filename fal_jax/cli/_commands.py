@@ -7,21 +7,35 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from fal_jax.cli import _compare, _datasets, _folder, _model, _predict, _printing, _training
+from fal_jax.cli import (
+    _compare,
+    _datasets,
+    _folder,
+    _methods,
+    _model,
+    _predict,
+    _printing,
+    _training,
+)
 from fal_jax.cli._compare import Protocol
 from fal_jax.cli._embedding import embedding
 from fal_jax.cli._file import Reading
 from fal_jax.cli._options import Source
 from fal_jax.cli._training import Training
 from fal_jax.data import Table
-from fal_jax.estimators import Method
 from fal_jax.estimators.problems import Task
+
+_METHODS = (
+    f"which to compare, of {_methods.listed(_methods.KNOWN)}; without it the usual ones, "
+    f"{_methods.listed(_compare.DEFAULT)}, if installed."
+)
+_METHOD = f"its name, of {_methods.listed(_methods.OWN)}."
 
 
 def compare(
     source: Annotated[Source, tyro.conf.arg(name="")],
     protocol: Annotated[Protocol, tyro.conf.arg(name="")] = Protocol(),  # noqa: B008  # frozen
-    methods: tuple[str, ...] = (),
+    methods: Annotated[tuple[str, ...], tyro.conf.arg(help=_METHODS)] = (),
     out: pathlib.Path | None = None,
     resume: bool = False,
 ) -> None:
@@ -44,7 +58,7 @@ def compare(
     named = _compare.named(methods)
     folder = out or pathlib.Path(f"{source.stem}-comparison")
     _folder.check_place(folder, is_folder=True)
-    table, rows = _compare.sampled(source.load(protocol.least, say), protocol, say)
+    table, rows = _compare.sampled(source.load(protocol.least, say, protocol.fewer), protocol, say)
     tasks = _compare.folds(table, protocol)
     description = _compare.described(source, table, protocol)
     scores = _compare.scores_to_fill(table, tasks, rows)
@@ -108,7 +122,7 @@ def _told(console: Console, folder: pathlib.Path) -> None:
 def train(
     source: Annotated[Source, tyro.conf.arg(name="")],
     budget: Annotated[Training, tyro.conf.arg(name="")] = Training(),  # noqa: B008  # frozen
-    method: str = "FAL-light",
+    method: Annotated[str, tyro.conf.arg(help=_METHOD)] = "FAL-light",
     out: pathlib.Path | None = None,
 ) -> None:
     """Train one method on all rows of a table, and save the model.
@@ -123,9 +137,8 @@ def train(
     """
     console = _printing.console()
     budget.check()
+    _methods.check_own(method)
     _compare.named([method])
-    if not isinstance(_training.KNOWN[method], Method):
-        raise ValueError(f"--method must be one of this library's methods, got {method!r}.")
     path = out or pathlib.Path(f"{source.stem}.safetensors")
     _folder.check_place(path, source.table)
     say, beside = _printing.notes(console), _folder.nearest_place(path)

@@ -14,10 +14,11 @@ import numpy as np
 import fal_jax
 from fal_jax import _records
 from fal_jax.cli import _measures
+from fal_jax.cli._methods import KNOWN, listed
 from fal_jax.cli._model import Model
 from fal_jax.cli._options import Source
 from fal_jax.cli._table import Say, well_filled
-from fal_jax.cli._training import KNOWN, Budget, gibibytes, model_of, parts_of, whole
+from fal_jax.cli._training import Budget, gibibytes, model_of, parts_of, whole
 from fal_jax.data import Table
 from fal_jax.estimators import BASELINES, Baseline, Method
 from fal_jax.estimators.problems import Task, cross_validation
@@ -63,6 +64,11 @@ class Protocol(Budget):
         """Rows that a class must have, for some of it in every part of every fold."""
         return max(self.folds, 3 if self.folds > 2 else 4)
 
+    @property
+    def fewer(self) -> str:
+        """What makes it fewer, if anything."""
+        return ", or set fewer --folds" if self.folds > 3 else ""
+
 
 class Result(NamedTuple):
     """A method, compared.
@@ -83,7 +89,7 @@ def named(names: Sequence[str]) -> dict[str, Method | Baseline]:
     absent = {name for name, module in _NEEDS.items() if importlib.util.find_spec(module) is None}
     for name in names:
         if name not in KNOWN:
-            raise ValueError(f"--methods must be of {', '.join(KNOWN)}; got {name!r}.")
+            raise ValueError(f"--methods must be of {listed(KNOWN)}; got {name!r}.")
         if name in absent:
             raise ValueError(f"{name} needs {_NEEDS[name]}: pip install fal-jax[experiments].")
     return {name: KNOWN[name] for name in names or DEFAULT if name not in absent}

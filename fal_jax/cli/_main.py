@@ -60,13 +60,17 @@ def script() -> None:
 def _run(arguments: Sequence[str] | None) -> int:
     import tyro
 
+    import fal_jax
     from fal_jax.cli._commands import COMMANDS
 
+    if list(sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        print(f"fal-jax {fal_jax.__version__}")  # noqa: T201
+        return 0
     try:
         tyro.extras.subcommand_cli_from_dict(
             dict(COMMANDS),
             prog="fal-jax",
-            description="Learning from tables with rare classes.",
+            description="Learning from tables with rare classes; --version tells the version.",
             args=arguments,
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff),
         )

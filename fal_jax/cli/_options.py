@@ -35,12 +35,16 @@ class Source:
     delimiter: str | None = None
     encoding: str = "utf-8-sig"
 
-    def load(self, least: int, say: Say) -> Table:
-        """The table, if every class has so many rows; says what it leaves out."""
+    def load(self, least: int, say: Say, fewer: str = "") -> Table:
+        """The table, if every class has so many rows; says what it leaves out.
+
+        Where one has fewer, `fewer` says by which option fewer will do.
+        """
         return _table.load(
             self.table,
             self.label,
             least=least,
+            fewer=fewer,
             positive=self.positive,
             drop=self.drop,
             scaling=self.scaling,

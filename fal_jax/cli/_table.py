@@ -26,6 +26,7 @@ def load(
     label: str,
     *,
     least: int,
+    fewer: str = "",
     positive: str | None = None,
     drop: Collection[str] = (),
     scaling: Scaling = "quantile",
@@ -38,6 +39,7 @@ def load(
       path: of the file.
       label: the column that holds it.
       least: rows that every class must have.
+      fewer: ends the message where one has fewer, with an option by which fewer will do.
       positive: of two classes, the one to find; None is the rarer one.
       drop: columns to leave out.
       scaling: of numbers.
@@ -62,7 +64,7 @@ def load(
     names = [name for name in names if name not in drop]
     check_flat(path, names, "leave it out with --drop")
     found = data.survey_csv(path, label=label, drop=drop, **options)
-    classes = _classes(found, label, least, positive)
+    classes = _classes(found, label, least, fewer, positive)
     columns = _columns(found, scaling, say)
     if len(columns) > found.rows:
         say(
@@ -72,7 +74,9 @@ def load(
     return data.load_csv(path, label=label, classes=classes, columns=columns, **options)
 
 
-def _classes(found: Survey, label: str, least: int, positive: str | None) -> tuple[str, ...]:
+def _classes(
+    found: Survey, label: str, least: int, fewer: str, positive: str | None
+) -> tuple[str, ...]:
     """The classes in order, of two the positive one last."""
     counts = found.classes
     if found.unlabelled is not None:
@@ -95,8 +99,7 @@ def _classes(found: Survey, label: str, least: int, positive: str | None) -> tup
     if rare:
         raise ValueError(
             f"label {label!r} must have at least {least} rows of every class, got fewer of "
-            f"{some(rare)}: add "
-            "rows, leave these out, join the class with another, or set fewer --folds."
+            f"{some(rare)}: add rows, leave these out, or join the class with another{fewer}."
         )
     if positive is not None and (len(counts) > 2 or positive not in counts):
         raise ValueError(

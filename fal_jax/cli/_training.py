@@ -3,34 +3,21 @@
 import dataclasses
 import pathlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from fal_jax.cli import _measures
+from fal_jax.cli._methods import KNOWN
 from fal_jax.cli._model import Model
 from fal_jax.cli._table import Say
 from fal_jax.data import Table
-from fal_jax.estimators import (
-    BASELINES,
-    FAMILY,
-    METHODS,
-    RIVALS,
-    Baseline,
-    Method,
-    beyond_memory,
-    draw_settings,
-    on_disk,
-    trials,
-)
+from fal_jax.estimators import Baseline, Method, beyond_memory, draw_settings, on_disk, trials
 from fal_jax.estimators._encoding import Encoding
 from fal_jax.estimators.chosen import Chosen, choose, classifier_of
 from fal_jax.estimators.problems import Problems, Task, encoded, nested
 from fal_jax.estimators.trials import OnStep, Trained
-
-KNOWN: Mapping[str, Method | Baseline] = {**METHODS, **BASELINES, **RIVALS, **FAMILY}
-"""All methods by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +47,8 @@ class Budget:
                 raise ValueError(f"--{name} must be at least {least}, got {getattr(self, name)}.")
         if self.members > self.trials:
             raise ValueError(
-                f"--members must be at most the {self.trials} trials, got {self.members}: set more "
-                "--trials."
+                f"--members must be at most the {self.trials} trials, got {self.members}: set "
+                f"--members {self.trials} or fewer, or more --trials."
             )
         if not self.hidden or min(self.hidden) < 1:
             raise ValueError(f"--hidden must be widths from 1, one a layer, got {self.hidden}.")

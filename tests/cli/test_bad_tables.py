@@ -91,7 +91,8 @@ REFUSED = {
     ),
     "a label with 1 example": (
         with_label(["rare"] + ["fair", "fraud"] * 59 + ["fair"]),
-        "at least 3 rows of every class, got fewer of 'rare (1)': add rows, leave these out, join",
+        "3 rows of every class, got fewer of 'rare (1)': add rows, leave these out, or join the "
+        "class with another.",
     ),
     "copies of one row": (
         lambda _, workplace: write(workplace / "made.csv", pd.concat([frame(4)] * 30)),
@@ -230,7 +231,10 @@ def test_a_table_that_is_gone_on_with(kind, capsys, workplace):
         (("--positive", "odd"), "--positive must be one of two classes; label 'Class' has 'fair'"),
         (("--folds", "1"), "--folds must be at least 2, got 1"),
         (("--trials", "0"), "--trials must be at least 1"),
-        (("--members", "9"), "--members must be at most the 2 trials, got 9"),
+        (
+            ("--members", "9"),
+            "--members must be at most the 2 trials, got 9: set",
+        ),
         (("--hidden",), "--hidden must be widths from 1"),
         (("--validation-fraction", "1"), "--validation-fraction must be in (0, 1), got 1.0"),
         (("--delimiter", ";;"), "--delimiter must be one character, got ';;'"),

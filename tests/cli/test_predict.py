@@ -141,7 +141,12 @@ def test_a_classifier_saved_by_hand_decides_for_the_most_probable(model, capsys,
 def test_training_needs_a_method_of_this_library(capsys, workplace):
     table = write(workplace / "new.csv")
     code, _, said = called(capsys, "train", table, "--label", "Class", "--method", "LR")
-    assert (code, "one of this library's methods, got 'LR'" in said) == (2, True)
+    message = "--method must be one of this library's methods, CE, CE+SMOTE, "
+    assert (code, message in said, said.endswith("; got 'LR'.")) == (2, True, True)
+    assert "XGBoost" not in said
+    assert called(capsys, "train", table, "--label", "Class", "--method", "Magic")[2] == (
+        said.replace("LR", "Magic")
+    )
 
 
 @pytest.mark.parametrize("classes", [2, 3])

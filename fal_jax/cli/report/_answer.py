@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fal_jax import metrics
-from fal_jax.cli._training import KNOWN
+from fal_jax.cli._methods import KNOWN
 from fal_jax.cli.report import _curves, _words
 from fal_jax.cli.report._comparison import Comparison
 from fal_jax.estimators import Baseline
