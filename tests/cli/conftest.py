@@ -35,7 +35,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def compared(tmp_path_factory):
+def comparison(tmp_path_factory):
     """One comparison that several tests look at: its folder."""
     folder = tmp_path_factory.mktemp("compared")
     with pytest.MonkeyPatch.context() as patch:

@@ -24,13 +24,13 @@ def plain(record):
     return record
 
 
-def test_the_folder_holds_record_scores_report_and_model(compared):
+def test_the_folder_holds_record_scores_report_and_model(comparison):
     names = ["comparison.json", "model.safetensors", "report.html", "scores.parquet"]
-    assert sorted(path.name for path in compared.iterdir()) == names
-    page = (compared / "report.html").read_text()
+    assert sorted(path.name for path in comparison.iterdir()) == names
+    page = (comparison / "report.html").read_text()
     assert page.lower().startswith("<!doctype html>")
     assert all(name in page for name in METHODS_COMPARED)
-    record, scores = _folder.read(compared)
+    record, scores = _folder.read(comparison)
     table = record["table"]
     assert (table["name"], table["label"], table["rows"], table["columns"]) == (
         "made.csv",
@@ -52,8 +52,8 @@ def test_the_folder_holds_record_scores_report_and_model(compared):
     assert (scores["row"].dtype, scores["CE"].dtype) == (np.int64, np.float32)
 
 
-def test_the_records_metrics_are_those_of_the_scores_of_rows_held_out(compared):
-    record, scores = _folder.read(compared)
+def test_the_records_metrics_are_those_of_the_scores_of_rows_held_out(comparison):
+    record, scores = _folder.read(comparison)
     labels = (frame()["Class"] == "fraud").to_numpy()
     np.testing.assert_array_equal(scores["label"], labels)
     assert sorted(np.bincount(scores["fold"]).tolist()) == [40, 40, 40]
@@ -77,12 +77,14 @@ def test_the_records_metrics_are_those_of_the_scores_of_rows_held_out(compared):
     assert record["best"] == max(quality, key=quality.get)
 
 
-def test_the_model_is_of_the_best_of_our_methods_and_the_embedding_of_the_anchored(compared):
-    record, _ = _folder.read(compared)
+def test_the_model_is_of_the_best_of_our_methods_and_the_embedding_of_the_anchored(
+    comparison,
+):
+    record, _ = _folder.read(comparison)
     quality = {
         n: record["methods"][n]["metrics"]["average_precision"]["mean"] for n in ("CE", "FAL")
     }
-    model = _model.load(compared)
+    model = _model.load(comparison)
     assert record["model"] == model.method == max(quality, key=quality.get)
     assert model.classes == ["fair", "fraud"]
     embedding = record["embedding"]
@@ -92,10 +94,10 @@ def test_the_model_is_of_the_best_of_our_methods_and_the_embedding_of_the_anchor
 
 
 def test_a_finished_comparison_is_not_overwritten_and_another_is_refused(
-    compared, monkeypatch, capsys
+    comparison, monkeypatch, capsys
 ):
-    monkeypatch.chdir(compared.parent)
-    before = (compared / "comparison.json").read_bytes()
+    monkeypatch.chdir(comparison.parent)
+    before = (comparison / "comparison.json").read_bytes()
     code, _, said = called(capsys, *COMPARE, "CE")
     assert code == 2
     assert "found holds a comparison: go on with it by --resume" in said
@@ -105,14 +107,14 @@ def test_a_finished_comparison_is_not_overwritten_and_another_is_refused(
     code, printed, _ = called(capsys, *COMPARE, "CE", "--resume")
     assert code == 0
     assert "0.00" not in printed.split("FAL")[0]
-    assert (compared / "comparison.json").read_bytes() == before
+    assert (comparison / "comparison.json").read_bytes() == before
     code, printed, _ = called(capsys, "report", "found", "--out", "again.html")
     assert code == 0
-    assert pathlib.Path("again.html").read_text() == (compared / "report.html").read_text()
+    assert pathlib.Path("again.html").read_text() == (comparison / "report.html").read_text()
 
 
 def test_what_was_finished_at_ctrl_c_is_usable_and_resume_goes_on(
-    compared, monkeypatch, capsys, workplace
+    comparison, monkeypatch, capsys, workplace
 ):
     write(workplace / "made.csv")
     run, calls = _compare.run, []
@@ -136,7 +138,7 @@ def test_what_was_finished_at_ctrl_c_is_usable_and_resume_goes_on(
     assert called(capsys, *COMPARE, *METHODS_COMPARED, "--resume")[0] == 0
     assert calls == ["CE", "FAL", "FAL", "LR"]
     record, scores = _folder.read(workplace / "found")
-    expected, expected_scores = _folder.read(compared)
+    expected, expected_scores = _folder.read(comparison)
     assert plain(record) == plain(expected)
     for name, values in expected_scores.items():
         np.testing.assert_array_equal(scores[name], values)
@@ -154,10 +156,10 @@ INSIDE = [
 
 @pytest.mark.parametrize("inside", INSIDE, ids=" ".join)
 def test_a_record_that_lacks_something_is_damaged_or_still_enough(
-    inside, compared, capsys, workplace
+    inside, comparison, capsys, workplace
 ):
-    whole = (compared / "comparison.json").read_text()
-    shutil.copytree(compared, workplace / "found")
+    whole = (comparison / "comparison.json").read_text()
+    shutil.copytree(comparison, workplace / "found")
     codes = []
     for key in functools.reduce(dict.__getitem__, inside, json.loads(whole)):
         record = json.loads(whole)
@@ -170,8 +172,8 @@ def test_a_record_that_lacks_something_is_damaged_or_still_enough(
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "3", '{"format": 1, "methods": []}', "null"])
-def test_a_record_that_is_none(content, compared, capsys, workplace):
-    shutil.copytree(compared, workplace / "found")
+def test_a_record_that_is_none(content, comparison, capsys, workplace):
+    shutil.copytree(comparison, workplace / "found")
     (workplace / "found" / "comparison.json").write_text(content)
     code, _, said = called(capsys, "report", "found", "--out", "again.html")
     assert (code, "is damaged" in said, "compare again" in said) == (2, True, True)

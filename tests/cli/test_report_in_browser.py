@@ -2,10 +2,12 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
-from fal_jax.cli import report
-from tests.cli.compared import fraud, made
+from fal_jax.cli import _measures, report
+from tests.cli.compared import fold_values, fraud, made
+from tests.cli.made import METHODS_COMPARED
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ODD = "<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>"
@@ -30,6 +32,9 @@ def opened(browser, tmp_path):
     def open_(record, scores, **options):
         path = tmp_path / "report.html"
         path.write_text(report.html(record, scores), encoding="utf-8")
+        return open_file(path, **options)
+
+    def open_file(path, **options):
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
         page.set_default_timeout(20_000)
@@ -42,6 +47,7 @@ def opened(browser, tmp_path):
         assert seen == [path.as_uri()]
         return page
 
+    open_.file = open_file
     yield open_
     assert len(seen) == 1
     for context in contexts:
@@ -130,6 +136,48 @@ def test_alarms_can_be_bought_and_axes_switched(opened, compared):
     assert sum(int(cell.replace(",", "")) for cell in texts(page, "#bins td:first-child")) == 2000
     page.hover("#roc svg.axes")
     assert "FAL" in page.inner_text("#roc .tip")
+
+
+def overflows(page):
+    """The tables that are wider than their boxes, all of which scroll."""
+    assert page.locator("table:not(.scroll > table)").count() == 0
+    return page.eval_on_selector_all(
+        ".scroll",
+        """boxes => boxes.filter(box => box.scrollWidth > box.clientWidth)
+        .map(box => box.getAttribute("aria-label"))""",
+    )
+
+
+SCREEN = {"viewport": {"width": 1280, "height": 800}}
+
+
+def test_the_report_that_compare_wrote_fits_1280_px(opened, comparison):
+    page = opened.file(comparison / "report.html", **SCREEN)
+    heads = [head.split(" ↕")[0] for head in texts(page, "#methods thead th")]
+    assert (heads[:2], heads[-2:]) == (
+        ["method", "average precision"],
+        ["calibration error", "seconds"],
+    )
+    assert sorted(texts(page, "#methods tbody th")) == sorted(METHODS_COMPARED)
+    assert overflows(page) == []
+
+
+@pytest.mark.parametrize("is_binary", [True, False])
+def test_the_metrics_of_compare_fit_1280_px_whatever_the_numbers(opened, is_binary):
+    names = ["FAL", "Label-aware smoothing", "Balanced softmax", "BAGAN+XGBoost", "LightGBM"]
+    three = names, ["red", "grey", "green"], [400, 200, 60]
+    record, scores = fraud(names) if is_binary else made(*three)
+    known = record["table"]["classes"]
+    labels = np.arange(60) % len(known)
+    chances = 0.5 * np.eye(len(known))[labels] + 0.5 / len(known)
+    measured = _measures.measured(chances, labels, 0.3 if is_binary else None, known)
+    for method in record["methods"].values():
+        method["metrics"] |= {name: fold_values(0.888, 5) for name in measured}
+        del method["metrics"]["a metric of theirs"]
+        method["seconds"] = 12_345.0
+    page = opened(record, scores, **SCREEN)
+    assert page.locator("#methods thead th").count() == len(measured) + 4
+    assert overflows(page) == []
 
 
 @pytest.mark.parametrize("width", [360, 1400])
