@@ -9,6 +9,9 @@ import pytest
 from tests.cli.made import TINY, called, frame
 
 SEEDS = range(80)
+# Tables of few rows, copies, five classes, long texts, and one that is refused: for real.
+REAL_SEEDS = (9, 31, 46, 55, 60)
+BUDGET = ("--trials", "1", "--members", "1", "--epochs", "1", "--hidden", "3")
 
 
 def cells(values):
@@ -125,6 +128,43 @@ def test_no_table_makes_a_traceback_or_leaves_half_a_result(seed, capsys, workpl
         assert said.startswith("Error: ")
         assert len(said) < 1500
         assert not found.exists()
+    assert not list((workplace / "cache").glob("unfinished-*"))
+
+
+def refused_or_made(said, code, names, folder):
+    """Whether a table was gone on with: then there are these files, else a message and none."""
+    assert "Traceback" not in said
+    if code == 0:
+        assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    else:
+        assert code == 2
+        assert said.startswith("Error: ")
+        assert len(said) < 1500
+        assert not folder.exists() or not list(folder.iterdir())
+    return code == 0
+
+
+@pytest.mark.parametrize("seed", REAL_SEEDS)
+def test_what_is_compared_and_trained_for_real_is_whole_or_refused(seed, capsys, workplace):
+    path = made(seed, workplace)
+    label = ("--label", "Class")
+    compare = ("compare", path, *label, "--out", "found", "--folds", "3", *BUDGET)
+    code, printed, said = called(capsys, *compare, "--methods", "LR")
+    names = ["comparison.json", "report.html", "scores.parquet"]
+    if refused_or_made(printed + said if code == 0 else said, code, names, workplace / "found"):
+        page = (workplace / "found" / "report.html").read_text(encoding="utf-8")
+        assert page.lower().startswith("<!doctype html>")
+        scores = pd.read_parquet(workplace / "found" / "scores.parquet")
+        assert np.isfinite(scores.to_numpy(np.float64)).all()
+    train = ("train", path, *label, "--method", "CE", "--out", "own/model.safetensors", *BUDGET)
+    code, printed, said = called(capsys, *train)
+    names = ["model.safetensors"]
+    if refused_or_made(printed + said if code == 0 else said, code, names, workplace / "own"):
+        out = ("--out", "again.csv")
+        code, _, said = called(capsys, "predict", "own/model.safetensors", path, *out)
+        assert code == 0, said
+        chances = pd.read_csv("again.csv").filter(like="probability")
+        assert chances.sum(axis=1).between(0.999, 1.001).all()
     assert not list((workplace / "cache").glob("unfinished-*"))
 
 
