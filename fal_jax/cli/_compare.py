@@ -133,13 +133,14 @@ def folds(table: Table, protocol: Protocol) -> list[Task]:
     seed, fraction = protocol.seed, protocol.validation_fraction
     try:
         tasks = cross_validation(table, protocol.folds, fraction, seed=seed)
-        return [*tasks, whole(table, protocol)]
     except ValueError as error:
+        fewer = ", or set fewer --folds" if protocol.folds > 2 else ""
         way_out = "set more --memory" if table.is_sample else "add rows"
         raise ValueError(
             f"the table can't be split into {protocol.folds} folds ({error}): rows that are equal "
-            f"in all columns stay together; {way_out}, or set fewer --folds."
+            f"in all columns stay together; {way_out}{fewer}."
         ) from error
+    return [*tasks, whole(table, protocol)]
 
 
 def described(source: Source, table: Table, protocol: Protocol) -> dict[str, Any]:

@@ -173,7 +173,13 @@ def whole(table: Table, protocol: Budget, most: int | None = None) -> Task:
     fraction = protocol.validation_fraction
     if most is not None:
         fraction = min(fraction, most / rows.size)
-    return nested(table, rows, rows[:1], protocol.seed, None, fraction)
+    try:
+        return nested(table, rows, rows[:1], protocol.seed, None, fraction)
+    except ValueError as error:
+        raise ValueError(
+            f"the table can't be split into rows to train and to validate on ({error}): rows that "
+            "are equal in all columns stay together; add other rows of each class."
+        ) from error
 
 
 def parts_of(

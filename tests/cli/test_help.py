@@ -1,5 +1,6 @@
 """What the help tells, and that advice is of options that the command has."""
 
+import pandas as pd
 import pytest
 
 import fal_jax
@@ -39,6 +40,22 @@ def test_fewer_folds_are_advised_where_they_help(arguments, has_folds, capsys, w
     table = write(workplace / "made.csv", frame().assign(Class=labels))
     code, _, said = called(capsys, *arguments, table, "--label", "Class")
     assert (code, "fewer of 'rare (1)'" in said, "--folds" in said) == (2, True, has_folds)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (("train",), "rows to train and to validate on"),
+        (("compare",), "5 folds"),
+        (("compare", "--folds", "2"), "2 folds"),
+    ],
+)
+def test_copies_of_few_rows_are_told_of(arguments, parts, capsys, workplace):
+    table = write(workplace / "made.csv", pd.concat([frame(4)] * 30))
+    code, _, said = called(capsys, *arguments, table, "--label", "Class")
+    assert (code, f"the table can't be split into {parts} (groups must" in said) == (2, True)
+    assert "rows that are equal in all columns stay together; add " in said
+    assert ("set fewer --folds" in said) == (parts == "5 folds")
 
 
 def test_fewer_trials_than_members_name_both(capsys, workplace):
