@@ -30,13 +30,13 @@ def check_options(classifier: Any) -> None:
         )
 
 
-def options(classifier: Any, labels: np.ndarray) -> Options:
+def options(classifier: Any, classes: np.ndarray, labels: np.ndarray) -> Options:
     """How to train on rows with these labels."""
     return Options(
         classifier.members,
         classifier.epochs,
         batch_size(classifier, len(labels)),
-        _validation_fraction(classifier, labels),
+        _validation_fraction(classifier, classes, labels),
         classifier.calibrate,
         seed_of(classifier.random_state),
     )
@@ -58,14 +58,14 @@ def seed_of(random_state: Any) -> int:
     return int(check_random_state(random_state).randint(2**31 - 1))
 
 
-def _validation_fraction(classifier: Any, labels: np.ndarray) -> float | None:
+def _validation_fraction(classifier: Any, classes: np.ndarray, labels: np.ndarray) -> float | None:
     """The share of rows to hold out, or None."""
     counts = np.bincount(labels)
     if classifier.early_stopping == "auto":
         return classifier.validation_fraction if counts.min() >= _ENOUGH else None
     if classifier.early_stopping and counts.min() < 2:
         raise ValueError(
-            f"class {classifier.classes_[counts.argmin()]!r} has 1 example, too few to train and "
+            f"class {classes[counts.argmin()]!r} has 1 example, too few to train and "
             "to validate on: leave it out, join it with another class, or set "
             "early_stopping=False."
         )

@@ -1,5 +1,6 @@
 """What the classifiers of tables share: the face that scikit-learn knows."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fal_jax.estimators import _checking
 from fal_jax.estimators._encoding import encode, fit_encoding
-from fal_jax.estimators._fitting import Network, Rows, fit_ensemble
+from fal_jax.estimators._fitting import Form, Network, Rows, fit_ensemble
 from fal_jax.estimators._running import Scores, more_steps, scores, start_ensemble
 from fal_jax.estimators._saved import Saved
 from fal_jax.estimators.methods import Method
@@ -36,8 +37,13 @@ class TableClassifier(
     calibrate: bool
     warm_start: bool
     random_state: Any
+    form_: Form
 
-    def _method(self) -> Method:
+    _loss: str  # the option that names the loss
+    _advice = ""  # where there is no such loss
+
+    def _methods(self) -> Mapping[str, Method]:
+        """All methods, by what that option may be."""
         raise NotImplementedError
 
     def _fixed(self, num_steps: int, /) -> dict[str, float]:
@@ -61,6 +67,7 @@ class TableClassifier(
           ValueError: what came can't be learned from; the message says what to do.
         """
         _checking.check_options(self)
+        form = self._form()
         goes_on = self.warm_start and hasattr(self, "ensemble_")
         X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=not goes_on)
         classes, labels = np.unique(y, return_inverse=True)
@@ -71,16 +78,17 @@ class TableClassifier(
                 f"from it, got {classes.tolist()}: set warm_start=False."
             )
         if goes_on:
-            inputs = encode(X, self.encoding_)
+            encoding, inputs = self.encoding_, encode(X, self.encoding_)
         else:
-            self.encoding_, inputs = fit_encoding(X, self.scaling)
+            encoding, inputs = fit_encoding(X, self.scaling)
         weights = _checking.with_class_weights(self.class_weight, classes, labels, weights)
         rows = Rows(inputs, labels.astype(np.int32), weights)
-        self.classes_ = classes
-        options = _checking.options(self, rows.labels)
+        options = _checking.options(self, classes, rows.labels)
         fixed = self._fixed(-(-len(labels) // options.batch_size) * self.epochs)
         start = self.ensemble_ if goes_on else None
-        self.ensemble_ = fit_ensemble(self._network(), fixed, rows, options, start)
+        network = self._network_of(form, encoding.dim, len(classes))
+        self.ensemble_ = fit_ensemble(network, fixed, rows, options, start)
+        self.form_, self.encoding_, self.classes_ = form, encoding, classes
         self._stream = None
         return self
 
@@ -116,7 +124,7 @@ class TableClassifier(
         labels = _checking.numbered(y, known)
         seed = _checking.seed_of(self.random_state)
         if is_first:
-            self.classes_ = known
+            self.form_, self.classes_ = self._form(), known
             self.encoding_, inputs = fit_encoding(X, self.scaling)
             fixed = self._fixed(1000)
             self.ensemble_ = start_ensemble(self._network(), fixed, members=self.members, seed=seed)
@@ -197,12 +205,29 @@ class TableClassifier(
         return scores(self._network(), self.ensemble_, encode(X, self.encoding_))
 
     def _network(self) -> Network:
-        hidden = tuple(self.hidden)
-        return Network(self._method(), self.encoding_.dim, len(self.classes_), hidden)
+        return self._network_of(self.form_, self.encoding_.dim, len(self.classes_))
+
+    def _network_of(self, form: Form, num_inputs: int, num_classes: int) -> Network:
+        return Network(self._methods()[form.loss], num_inputs, num_classes, form.hidden)
+
+    def _method(self) -> Method:
+        """The method that the options name."""
+        methods, name = self._methods(), getattr(self, self._loss)
+        if not isinstance(name, str) or name not in methods:
+            raise ValueError(
+                f"{self._loss} must be one of {sorted(methods)}, got {name!r}{self._advice}."
+            )
+        return methods[name]
+
+    def _form(self) -> Form:
+        """What the options say that another fit gives."""
+        self._method()
+        hidden = tuple(int(width) for width in self.hidden)
+        return Form(getattr(self, self._loss), hidden, int(self.members), self.scaling)
 
     @property
     def _n_features_out(self) -> int:
-        return len(self.ensemble_.epoch) * self.hidden[-1]
+        return len(self.ensemble_.epoch) * self.form_.hidden[-1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()  # pyrefly: ignore[missing-attribute]  # BaseEstimator has

@@ -46,6 +46,8 @@ class FocusedAnchorsClassifier(TableClassifier):
     Attributes:
       classes_: the labels.
       n_features_in_: columns seen in `fit`, and `feature_names_in_` their names, if any.
+      form_: the `loss`, `hidden`, `members` and `scaling` of the fit: what is set afterwards has no
+        say until another one.
       encoding_: what the rows said about the columns.
       ensemble_: the networks: `params`, `settings`, `epoch` and `metric` (validation), each
         `[members]`.
@@ -63,6 +65,8 @@ class FocusedAnchorsClassifier(TableClassifier):
       >>> bool(classifier.score(X, y) > 0.98)
       True
     """
+
+    _loss = "anchors"
 
     def __init__(
         self,
@@ -103,11 +107,8 @@ class FocusedAnchorsClassifier(TableClassifier):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def _method(self) -> Method:
-        methods = {"learned": METHODS["FAL-light"], "mean": METHODS["FAML"]}
-        if self.anchors not in methods:
-            raise ValueError(f"anchors must be one of {list(methods)}, got {self.anchors!r}.")
-        return methods[self.anchors]
+    def _methods(self) -> Mapping[str, Method]:
+        return {"learned": METHODS["FAL-light"], "mean": METHODS["FAML"]}
 
     def _fixed(self, num_steps: int, /) -> dict[str, float]:
         given = ("margin", "beta", "gamma", "anchor_spread", "learning_rate")
@@ -150,6 +151,9 @@ class ImbalancedMLPClassifier(TableClassifier):
       (400, 2)
     """
 
+    _loss = "loss"
+    _advice = "; re-sampling is a step of its own, in a pipeline of imbalanced-learn"
+
     def __init__(
         self,
         loss: str = "CE",
@@ -181,14 +185,8 @@ class ImbalancedMLPClassifier(TableClassifier):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def _method(self) -> Method:
-        methods = {n: m for n, m in {**METHODS, **FAMILY}.items() if m.resample is None}
-        if self.loss not in methods:
-            raise ValueError(
-                f"loss must be one of {sorted(methods)}, got {self.loss!r}; re-sampling is a step "
-                "of its own, in a pipeline of imbalanced-learn."
-            )
-        return methods[self.loss]
+    def _methods(self) -> Mapping[str, Method]:
+        return {n: m for n, m in {**METHODS, **FAMILY}.items() if m.resample is None}
 
     def _fixed(self, _: int, /) -> dict[str, float]:
         method = self._method()

@@ -34,6 +34,15 @@ class Network(NamedTuple):
         return _build(self, weighted)
 
 
+class Form(NamedTuple):
+    """What a classifier was fitted as, by the values that its options had."""
+
+    loss: str
+    hidden: tuple[int, ...]
+    members: int
+    scaling: str
+
+
 class Rows(NamedTuple):
     """Encoded rows `[rows, dim]`, their labels `[rows]` from 0, and weights `[rows]` or None."""
 

@@ -3,7 +3,8 @@
 import os
 from typing import Any, Self, cast
 
-from fal_jax.estimators._saving import export, export_onnx, load, save
+from fal_jax.estimators._exporting import export, export_onnx
+from fal_jax.estimators._saving import load, save
 
 
 class Saved:

@@ -152,6 +152,7 @@ def classifier_of(
     )
     if encoding is None:
         encoding = loaded_encoding(table.features[task.train], table.columns)
+    classifier.form_ = classifier._form()
     classifier.encoding_ = encoding
     classifier.classes_ = np.array(table.classes)
     classifier.n_features_in_ = len(table.columns)

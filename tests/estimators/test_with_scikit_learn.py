@@ -50,6 +50,30 @@ def test_copies_predict_the_same(fitted):
         np.testing.assert_array_equal(copy.predict_proba(X), expected)
 
 
+@pytest.mark.parametrize("loss", ["LDAM-DRW", "CAC", "FAL"])
+def test_options_set_after_a_fit_have_no_say_until_another(loss, tmp_path):
+    fitted = ImbalancedMLPClassifier(loss, epochs=2, random_state=0).fit(X, Y)
+    expected, program = fitted.predict_proba(X), fitted.export()
+    fitted.set_params(loss="CE", hidden=(7, 5), members=3, scaling="log")
+    np.testing.assert_array_equal(fitted.predict_proba(X), expected)
+    assert fitted.transform(X).shape[1] == len(fitted.get_feature_names_out()) == 8
+    assert len(fitted.export()) == len(program)
+    fitted.save(tmp_path / "model")
+    loaded = ImbalancedMLPClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(X), expected)
+    assert loaded.get_params() == fitted.get_params()
+    assert loaded.fit(X, Y).transform(X).shape[1] == 3 * 5
+
+
+def test_a_fit_that_fails_leaves_what_was_fitted(fitted):
+    kept = clone(fitted).set_params(epochs=2).fit(X, Y)
+    expected = kept.predict_proba(X)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        kept.set_params(hidden=(4,), learning_rate=1e30).fit(X, np.where(Y, "fraud", "fair"))
+    np.testing.assert_array_equal(kept.predict_proba(X), expected)
+    assert kept.predict(X).dtype == Y.dtype
+
+
 def test_the_embedding_has_names_and_becomes_a_frame(fitted):
     names = [f"focusedanchorsclassifier{place}" for place in range(8)]
     assert fitted.get_feature_names_out().tolist() == names
