@@ -15,8 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from fal_jax.estimators import _checking
 from fal_jax.estimators._encoding import encode, fit_encoding
-from fal_jax.estimators._fitting import Form, Network, Rows, fit_ensemble
-from fal_jax.estimators._running import Scores, more_steps, scores, start_ensemble
+from fal_jax.estimators._fitting import Network, Rows, fit_ensemble
+from fal_jax.estimators._form import Form, check_form, form_of
+from fal_jax.estimators._running import (
+    Scores,
+    more_steps,
+    scores,
+    softmax,
+    start_ensemble,
+    with_settings,
+)
 from fal_jax.estimators._saved import Saved
 from fal_jax.estimators.methods import Method
 
@@ -46,6 +54,10 @@ class TableClassifier(
         """All methods, by what that option may be."""
         raise NotImplementedError
 
+    def _given(self) -> dict[str, float]:
+        """The settings that the options give."""
+        raise NotImplementedError
+
     def _fixed(self, num_steps: int, /) -> dict[str, float]:
         """The settings that are not drawn."""
         raise NotImplementedError
@@ -67,8 +79,10 @@ class TableClassifier(
           ValueError: what came can't be learned from; the message says what to do.
         """
         _checking.check_options(self)
-        form = self._form()
+        form = form_of(self)
         goes_on = self.warm_start and hasattr(self, "ensemble_")
+        if goes_on:
+            check_form(self._loss, self.form_, form, "set warm_start=False")
         X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=not goes_on)
         classes, labels = np.unique(y, return_inverse=True)
         _checking.check_classes(classes)
@@ -84,7 +98,8 @@ class TableClassifier(
         weights = _checking.with_class_weights(self.class_weight, classes, labels, weights)
         rows = Rows(inputs, labels.astype(np.int32), weights)
         options = _checking.options(self, classes, rows.labels)
-        fixed = self._fixed(-(-len(labels) // options.batch_size) * self.epochs)
+        num_steps = -(-len(labels) // options.batch_size) * self.epochs
+        fixed = self._given() if goes_on else self._fixed(num_steps)
         start = self.ensemble_ if goes_on else None
         network = self._network_of(form, encoding.dim, len(classes))
         self.ensemble_ = fit_ensemble(network, fixed, rows, options, start)
@@ -118,18 +133,21 @@ class TableClassifier(
           ValueError: no classes in the first call, or other labels than these.
         """
         _checking.check_options(self)
-        is_first = not hasattr(self, "ensemble_")
+        form, is_first = form_of(self), not hasattr(self, "ensemble_")
+        if not is_first:
+            check_form(self._loss, self.form_, form, "start with a new classifier")
         X, y, weights = _checking.training_rows(self, X, y, sample_weight, reset=is_first)
         known = _checking.known_classes(classes, None if is_first else self.classes_)
         labels = _checking.numbered(y, known)
         seed = _checking.seed_of(self.random_state)
         if is_first:
-            self.form_, self.classes_ = self._form(), known
+            self.form_, self.classes_ = form, known
             self.encoding_, inputs = fit_encoding(X, self.scaling)
             fixed = self._fixed(1000)
             self.ensemble_ = start_ensemble(self._network(), fixed, members=self.members, seed=seed)
         else:
             inputs = encode(X, self.encoding_)
+            self.ensemble_ = with_settings(self.ensemble_, self._given())
         weights = _checking.with_class_weights(self.class_weight, known, labels, weights)
         stream = getattr(self, "_stream", None) or (None, np.zeros(len(known)), 0)
         state, counts, calls = stream
@@ -172,8 +190,8 @@ class TableClassifier(
           standard deviation of the members' probabilities, `[rows, classes]`, 0 for one member.
         """
         logits = self._scores(X).logits
-        mean = _softmax(logits.mean(axis=0))
-        return (mean, _softmax(logits).std(axis=0)) if return_std else mean
+        mean = softmax(logits.mean(axis=0))
+        return (mean, softmax(logits).std(axis=0)) if return_std else mean
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable label of each row.
@@ -219,12 +237,6 @@ class TableClassifier(
             )
         return methods[name]
 
-    def _form(self) -> Form:
-        """What the options say that another fit gives."""
-        self._method()
-        hidden = tuple(int(width) for width in self.hidden)
-        return Form(getattr(self, self._loss), hidden, int(self.members), self.scaling)
-
     @property
     def _n_features_out(self) -> int:
         return len(self.ensemble_.epoch) * self.form_.hidden[-1]
@@ -234,8 +246,3 @@ class TableClassifier(
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)

@@ -40,7 +40,9 @@ class FocusedAnchorsClassifier(TableClassifier):
         members share one program.
       validation_fraction: of the rows of each class, to hold out.
       calibrate: whether to scale the logits so that probabilities fit the rows held out.
-      warm_start: whether another `fit` goes on from the weights of the one before.
+      warm_start: whether another `fit` goes on from the weights of the one before: with what is
+        given by then, what is None staying as it was; the spread, of the start, has no say any
+        more. It wants the same anchors, hidden, members and scaling.
       random_state: a whole number gives the same classifier again, bit for bit.
 
     Attributes:
@@ -110,9 +112,12 @@ class FocusedAnchorsClassifier(TableClassifier):
     def _methods(self) -> Mapping[str, Method]:
         return {"learned": METHODS["FAL-light"], "mean": METHODS["FAML"]}
 
+    def _given(self) -> dict[str, float]:
+        names = ("margin", "beta", "gamma", "anchor_spread", "learning_rate")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
     def _fixed(self, num_steps: int, /) -> dict[str, float]:
-        given = ("margin", "beta", "gamma", "anchor_spread", "learning_rate")
-        fixed = {name: getattr(self, name) for name in given if getattr(self, name) is not None}
+        fixed = self._given()
         if self.anchors == "learned" and self.members == 1:
             fixed = {"beta": _PULL, **fixed}
         if self.anchors == "mean":
@@ -138,7 +143,7 @@ class ImbalancedMLPClassifier(TableClassifier):
       early_stopping: whether to hold out rows and keep the epoch that is best on them.
       validation_fraction: of the rows of each class.
       calibrate: whether to scale the logits.
-      warm_start: whether another `fit` goes on.
+      warm_start: whether another `fit` goes on, with the same loss.
       random_state: a whole number gives the same classifier again.
 
     Example:
@@ -189,7 +194,12 @@ class ImbalancedMLPClassifier(TableClassifier):
         return {n: m for n, m in {**METHODS, **FAMILY}.items() if m.resample is None}
 
     def _fixed(self, _: int, /) -> dict[str, float]:
+        return self._given()
+
+    def _given(self) -> dict[str, float]:
         method = self._method()
+        if not isinstance(self.settings, Mapping | None):
+            raise ValueError(f"settings must be a dict by name or None, got {self.settings!r}.")
         settings = dict(self.settings or {})
         unknown = sorted(set(settings) - set(method.search) - set(method.fixed))
         if unknown:

@@ -34,15 +34,6 @@ class Network(NamedTuple):
         return _build(self, weighted)
 
 
-class Form(NamedTuple):
-    """What a classifier was fitted as, by the values that its options had."""
-
-    loss: str
-    hidden: tuple[int, ...]
-    members: int
-    scaling: str
-
-
 class Rows(NamedTuple):
     """Encoded rows `[rows, dim]`, their labels `[rows]` from 0, and weights `[rows]` or None."""
 
@@ -125,10 +116,10 @@ def fit_ensemble(
 
     Args:
       network: what to train.
-      fixed: settings by name that are not drawn.
+      fixed: settings by name that are neither drawn nor those of the start.
       rows: all rows; a part of every class is held out where the options say so.
       options: how to train.
-      start: an ensemble of the same network to go on from, with its settings.
+      start: an ensemble of the same network to go on from, with its other settings.
 
     Returns:
       The `Ensemble`, the best member first.
@@ -183,7 +174,7 @@ def _settings(
     num_trials = options.members
     if start is not None:
         num_trials = len(start.epoch)
-        settings = {n: v for n, v in start.settings.items() if n not in _KNOWN}
+        settings = {n: v for n, v in start.settings.items() if n not in _KNOWN} | dict(fixed)
     elif options.validation_fraction is None or num_trials == 1:
         settings = {**middle_settings(method), **fixed}
     else:

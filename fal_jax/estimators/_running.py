@@ -78,6 +78,13 @@ def start_ensemble(
     )
 
 
+def with_settings(ensemble: Ensemble, given: Mapping[str, float]) -> Ensemble:
+    """The ensemble, to go on with other settings where they are given."""
+    members = len(ensemble.epoch)
+    values = {name: np.full(members, value, np.float32) for name, value in given.items()}
+    return ensemble._replace(settings=ensemble.settings | values)
+
+
 def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Scores:
     """Scores rows by all members.
 
@@ -95,6 +102,12 @@ def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Scores:
     )
     slope, shift = ensemble.slope[:, None, None], ensemble.shift[:, None]
     return Scores(features, slope * logits.astype(np.float64) + shift)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, over the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def more_steps(

@@ -11,7 +11,8 @@ import numpy as np
 from fal_jax import _records
 from fal_jax.data import Column, Preprocessing, Scaler
 from fal_jax.estimators._encoding import Encoding
-from fal_jax.estimators._fitting import Ensemble, Form
+from fal_jax.estimators._fitting import Ensemble
+from fal_jax.estimators._form import Form, form_of
 
 _FORMAT = "fal_jax classifier 1"
 
@@ -110,7 +111,7 @@ def _classifier(kind: type, tensors: dict[str, np.ndarray], content: dict[str, A
 def _form(classifier: Any, content: dict[str, Any]) -> Form:
     """What was fitted; older files have the options alone."""
     if "form" not in content:
-        return classifier._form()
+        return form_of(classifier)
     form = Form(**content["form"])
     return form._replace(hidden=tuple(form.hidden))
 
@@ -130,6 +131,7 @@ def _parsed(raw: bytes) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def _options(classifier: Any) -> dict[str, Any]:
     """The options, JSON-ready: a dict's keys may be numbers, a generator can't be written."""
     options = classifier.get_params(deep=False)
+    options["hidden"] = np.ravel(options["hidden"]).tolist()
     if isinstance(options["class_weight"], dict):
         options["class_weight"] = list(options["class_weight"].items())
     if not isinstance(options["random_state"], int | np.integer):

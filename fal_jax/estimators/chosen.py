@@ -10,6 +10,7 @@ from fal_jax.data import Table
 from fal_jax.estimators._calibrating import fit_scaling
 from fal_jax.estimators._encoding import Encoding, loaded_encoding
 from fal_jax.estimators._fitting import Ensemble, known
+from fal_jax.estimators._form import form_of
 from fal_jax.estimators.methods import METHODS, Method
 from fal_jax.estimators.problems import Task, batch_size
 from fal_jax.estimators.trials import Trained
@@ -152,7 +153,7 @@ def classifier_of(
     )
     if encoding is None:
         encoding = loaded_encoding(table.features[task.train], table.columns)
-    classifier.form_ = classifier._form()
+    classifier.form_ = form_of(classifier)
     classifier.encoding_ = encoding
     classifier.classes_ = np.array(table.classes)
     classifier.n_features_in_ = len(table.columns)

@@ -1,6 +1,7 @@
 """The classifiers of tables: what they learn, repeat, weigh, go on from and tell of doubt."""
 
 import pickle
+import re
 import subprocess
 import sys
 
@@ -194,6 +195,39 @@ def test_a_warm_start_goes_on_from_the_weights_and_the_settings():
     np.testing.assert_allclose(after, before, rtol=1e-4)
     with pytest.raises(ValueError, match="classes of the first fit"):
         still.fit(X, Y + 1)
+
+
+def test_going_on_takes_what_is_set_by_then():
+    options = {"warm_start": True, "members": 2, "margin": 1.0, "scaling": "log", **FAST}
+    classifier = FocusedAnchorsClassifier(**options).fit(X, Y)
+    before = classifier.ensemble_.params
+    classifier.set_params(margin=2.0, gamma=1.0, learning_rate=1e-9).fit(X, Y)
+    settings = classifier.ensemble_.settings
+    for name, value in {"margin": 2.0, "gamma": 1.0, "learning_rate": 1e-9}.items():
+        np.testing.assert_allclose(settings[name], value, rtol=1e-6)
+    moved = jax.tree.map(
+        lambda a, b: np.abs(np.sort(a, 0) - np.sort(b, 0)).max(),
+        *(before, classifier.ensemble_.params),
+    )
+    assert max(jax.tree.leaves(moved)) < 1e-5
+    classifier.set_params(margin=3.0, learning_rate=None).partial_fit(X, Y)
+    np.testing.assert_array_equal(classifier.ensemble_.settings["margin"], 3.0)
+    np.testing.assert_allclose(classifier.ensemble_.settings["learning_rate"], 1e-9, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "other", [{"anchors": "mean"}, {"hidden": (16, 4)}, {"members": 2}, {"scaling": "log"}]
+)
+def test_going_on_as_something_else_is_refused(other):
+    ((name, value),) = other.items()
+    fitted = FocusedAnchorsClassifier(warm_start=True, epochs=2, random_state=0).fit(X, Y)
+    old = getattr(fitted, name)
+    message = re.escape(f"{name} must stay {old!r}, as it was fitted, to go on from it, got")
+    with pytest.raises(ValueError, match=message + ".* or set warm_start=False"):
+        fitted.set_params(**other).fit(X, Y)
+    with pytest.raises(ValueError, match=message + ".* or start with a new classifier"):
+        fitted.partial_fit(X, Y)
+    assert value == getattr(fitted.set_params(warm_start=False).fit(X, Y), name)
 
 
 def test_the_metric_of_several_classes_is_the_mean_average_precision():
