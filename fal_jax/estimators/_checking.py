@@ -2,6 +2,7 @@
 
 import numbers
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from fal_jax.estimators import problems
 from fal_jax.estimators._encoding import is_frame
 from fal_jax.estimators._fitting import Options
+from fal_jax.estimators._ranges import check_number
 
 _ENOUGH = 50  # rows of a class, for a validation part that tells something
 
@@ -20,10 +22,10 @@ def check_options(classifier: Any) -> None:
         _check_whole(name, getattr(classifier, name))
     if classifier.batch_size != "auto":
         _check_whole("batch_size", classifier.batch_size)
-    if not classifier.hidden:
-        raise ValueError("hidden must name at least one layer, the embedding, got none.")
-    for width in classifier.hidden:
-        _check_whole("hidden", width)
+    _check_hidden(classifier.hidden)
+    for name, value in classifier._given().items():
+        check_number(name, value)
+    check_number("validation_fraction", classifier.validation_fraction)
     if classifier.early_stopping not in ("auto", True, False):
         raise ValueError(
             f'early_stopping must be "auto", True or False, got {classifier.early_stopping!r}.'
@@ -75,6 +77,19 @@ def _validation_fraction(classifier: Any, classes: np.ndarray, labels: np.ndarra
 def _check_whole(name: str, value: Any) -> None:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} must be a whole number from 1, got {value!r}.")
+
+
+def _check_hidden(hidden: Any) -> None:
+    try:
+        widths = tuple(hidden)
+    except TypeError:
+        raise ValueError(
+            f"hidden must be widths, one a layer, such as (16, 8), got {hidden!r}."
+        ) from None
+    if not widths:
+        raise ValueError("hidden must name at least one layer, the embedding, got none.")
+    for width in widths:
+        _check_whole("a width of hidden", width)
 
 
 def table(classifier: Any, X: Any, *, reset: bool) -> Any:
@@ -157,12 +172,34 @@ def with_class_weights(
         present, places = np.unique(labels, return_inverse=True)
         given = class_weight
         if not isinstance(given, str):
-            given = {k: v for k, v in given.items() if k in classes[present]}
+            given = _given_weights(given, classes, present)
         of_class = compute_class_weight(given, classes=classes[present], y=classes[labels])
         weights = of_class[places] * (1.0 if weights is None else weights)
+        if not weights.any():
+            raise ValueError("class_weight is zero for all rows: leave a class above zero.")
     if weights is None or np.all(weights == weights[0]):
         return None
     return weights
+
+
+def _given_weights(given: Any, classes: np.ndarray, present: np.ndarray) -> dict[Any, float]:
+    """The weights of the classes that are present, out of a dict by label."""
+    if not isinstance(given, Mapping):
+        raise ValueError(
+            f'class_weight must be a dict by label, "balanced" or None, got {given!r}.'
+        )
+    for label, weight in given.items():
+        if not (isinstance(weight, numbers.Real) and 0 <= float(weight) < np.inf):
+            raise ValueError(
+                f"class_weight must be finite and at least 0, got {weight!r} for {label!r}."
+            )
+    labels = classes.tolist()
+    unknown = [label for label in given if label not in labels]
+    if unknown and any(label not in given for label in labels):  # as in scikit-learn
+        raise ValueError(
+            f"class_weight must name labels of y, {labels}, got {unknown} too: mistyped?"
+        )
+    return {label: given[label] for label in classes[present].tolist() if label in given}
 
 
 def check_classes(classes: np.ndarray) -> None:

@@ -129,23 +129,6 @@ def test_a_label_with_one_example_is_learned_or_refused():
         FocusedAnchorsClassifier(early_stopping=True).fit(X, labels)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"epochs": 0}, "epochs must be a whole number from 1"),
-        ({"members": 1.5}, "members must be"),
-        ({"batch_size": "big"}, "batch_size must be"),
-        ({"hidden": ()}, "hidden must name"),
-        ({"early_stopping": "no"}, "early_stopping must be"),
-        ({"scaling": "none"}, "scaling must be one of"),
-        ({"anchors": "fixed"}, "anchors must be one of"),
-    ],
-)
-def test_options_out_of_range_are_named(options, message):
-    with pytest.raises(ValueError, match=message):
-        FocusedAnchorsClassifier(**options).fit(X, Y)
-
-
 def test_text_where_numbers_were_gets_a_message():
     classifier = FocusedAnchorsClassifier(**FAST).fit(with_column(X[:, 1]), Y)
     with pytest.raises(ValueError, match=r"'bad' must hold numbers.*'a' at row 0"):
