@@ -61,9 +61,9 @@ def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
     """Measures a table's columns by the training rows, and encodes these.
 
     Numbers and booleans stay numbers; text and what is declared categorical becomes one-hot, the
-    256 most frequent values of it. A value that is missing becomes the median or all zeros, and an
-    indicator says so where training rows lacked one too; a category that the training rows do not
-    have counts as missing.
+    256 most frequent values of it, of intervals, dates and the like by their text. A value that is
+    missing becomes the median or all zeros, and an indicator says so where training rows lacked one
+    too; a category that the training rows do not have counts as missing.
 
     Args:
       table: an array `[rows, columns]` of numbers, or a data frame.
@@ -196,6 +196,8 @@ def _levels(name: str, column: np.ndarray, is_category: bool) -> Levels:
     if column.dtype != object:
         return None
     present = [value for value in column if value is not None]
+    if is_category:
+        present = [_level(value) for value in present]
     texts = [isinstance(value, str) for value in present]
     are_numbers = all(isinstance(value, numbers.Number) for value in present)
     if not present or (are_numbers and not is_category):
@@ -215,11 +217,19 @@ def _levels(name: str, column: np.ndarray, is_category: bool) -> Levels:
     return tuple(sorted(most, key=str))
 
 
+def _level(value: Any) -> Any:
+    """A category's value as it is kept: intervals, dates and the like as their text."""
+    return (
+        value if value is None or isinstance(value, str | int | float | np.number) else str(value)
+    )
+
+
 def _numbers(name: str, column: np.ndarray, levels: Levels) -> np.ndarray:
     """A column as float64: its numbers, or the codes of its levels; NaN where there is none."""
     if levels is not None:
         code = {level: float(place) for place, level in enumerate(levels)}
-        return np.array([code.get(value, np.nan) for value in column.tolist()], np.float64)
+        places = [code.get(_level(value), np.nan) for value in column.tolist()]
+        return np.array(places, np.float64)
     if column.dtype != object:
         return column
     for row, value in enumerate(column):

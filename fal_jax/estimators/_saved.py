@@ -42,7 +42,8 @@ class Saved:
 
         Raises:
           FileNotFoundError: no such file.
-          ValueError: a damaged file, one that was cut short, or another classifier's.
+          ValueError: a damaged file, one that was cut short, another classifier's, or one of a
+            version that knows more.
         """
         return load(cls, path)
 

@@ -55,17 +55,25 @@ def load(kind: type, path: str | os.PathLike[str]) -> Any:
     """Reads what `save` wrote."""
     tensors, content = _read(pathlib.Path(path))
     if content["class"] != kind.__name__:
-        raise ValueError(f"{path} holds a {content['class']}: load it with that class.")
-    return _classifier(kind, tensors, content)
+        raise ValueError(
+            f"{path} holds a {content['class']}, not a {kind.__name__}: load it with its own class."
+        )
+    return _classifier(path, kind, tensors, content)
 
 
 def load_any(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """Reads what `save` wrote of any classifier, and the notes with it."""
-    from fal_jax import estimators
+    from fal_jax.estimators._classifiers import FocusedAnchorsClassifier, ImbalancedMLPClassifier
 
+    kinds = {kind.__name__: kind for kind in (FocusedAnchorsClassifier, ImbalancedMLPClassifier)}
     tensors, content = _read(pathlib.Path(path))
-    kind = getattr(estimators, content["class"])
-    return _classifier(kind, tensors, content), content.get("notes", {})
+    if content["class"] not in kinds:
+        raise ValueError(
+            f"{path} holds a {content['class']}, which is none of {list(kinds)}: load it with its "
+            "own class, or with the version of fal_jax that saved it."
+        )
+    classifier = _classifier(path, kinds[content["class"]], tensors, content)
+    return classifier, content.get("notes", {})
 
 
 def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -75,6 +83,7 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         tensors, content = _parsed(raw)
         if content["format"] != _FORMAT:
             raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
+        content["class"] = str(content["class"])
     except Exception as error:  # safetensors has one kind of error, JSON and keys have others
         raise ValueError(
             f"{path} is no saved classifier, is damaged or was cut short ({error}): save it again."
@@ -82,12 +91,30 @@ def _read(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, content
 
 
-def _classifier(kind: type, tensors: dict[str, np.ndarray], content: dict[str, Any]) -> Any:
-    options = content["options"]
+def _classifier(
+    path: str | os.PathLike[str],
+    kind: type,
+    tensors: dict[str, np.ndarray],
+    content: dict[str, Any],
+) -> Any:
+    """The classifier of what was read; a ValueError tells what this version does not know."""
+    try:
+        return _fitted(_unfitted(kind, content["options"]), tensors, content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} holds what this version of fal_jax can't read ({error}): load it with the "
+            "version that saved it, or upgrade."
+        ) from error
+
+
+def _unfitted(kind: type, options: dict[str, Any]) -> Any:
     pairs = options.get("class_weight")
     options["class_weight"] = dict(map(tuple, pairs)) if isinstance(pairs, list) else pairs
     options["hidden"] = tuple(options["hidden"])
-    classifier = kind(**options)
+    return kind(**options)
+
+
+def _fitted(classifier: Any, tensors: dict[str, np.ndarray], content: dict[str, Any]) -> Any:
     columns = tuple(Column(n, k, m, tuple(ls), b) for n, k, m, ls, b in content["columns"])
     knots = tuple(tensors[f"knots {place}"] for place in range(len(columns)))
     scaler = Scaler(tensors["mean"], tensors["scale"])
@@ -113,6 +140,8 @@ def _form(classifier: Any, content: dict[str, Any]) -> Form:
     if "form" not in content:
         return form_of(classifier)
     form = Form(**content["form"])
+    if form.loss not in classifier._methods():
+        raise ValueError(f"there is no loss {form.loss!r}")
     return form._replace(hidden=tuple(form.hidden))
 
 

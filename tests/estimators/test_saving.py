@@ -1,13 +1,16 @@
 """Saved classifiers and exported programs do what the fitted ones do."""
 
+import decimal
+import json
 import sys
 
 import jax
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.numpy
 
-from fal_jax.estimators import FocusedAnchorsClassifier, ImbalancedMLPClassifier
+from fal_jax.estimators import FocusedAnchorsClassifier, ImbalancedMLPClassifier, _saving
 from fal_jax.estimators._encoding import codes
 from tests.estimators.tables import columns, rows
 
@@ -60,6 +63,68 @@ def test_a_file_cut_short_or_of_another_kind_is_refused(fitted, tmp_path):
         FocusedAnchorsClassifier.load(path)
     with pytest.raises(FileNotFoundError):
         FocusedAnchorsClassifier.load(tmp_path / "none")
+
+
+def rewritten(path, change):
+    """The file with another header."""
+    tensors, content = _saving._parsed(path.read_bytes())
+    change(content)
+    header = {"fal_jax": json.dumps(content)}
+    path.write_bytes(safetensors.numpy.save(tensors, metadata=header))
+
+
+@pytest.mark.parametrize("load", [FocusedAnchorsClassifier.load, _saving.load_any])
+def test_a_file_of_a_newer_version_says_so(fitted, load, tmp_path):
+    changes = {
+        "'dropout'": lambda content: content["options"].update(dropout=0.1),
+        "'depth'": lambda content: content["form"].update(depth=2),
+        "no loss 'New'": lambda content: content["form"].update(loss="New"),
+        "'levels'": lambda content: content.pop("levels"),
+    }
+    for named, change in changes.items():
+        fitted.save(tmp_path / "model")
+        rewritten(tmp_path / "model", change)
+        with pytest.raises(ValueError, match=f"model holds .* can't read .*{named}.* upgrade"):
+            load(tmp_path / "model")
+
+
+def test_a_file_names_no_class_but_a_classifier(fitted, tmp_path):
+    path = tmp_path / "model"
+    for name in ("Range", "__doc__", "_classifiers", "Unheard"):
+        fitted.save(path)
+        rewritten(path, lambda content, name=name: content.update({"class": name}))
+        with pytest.raises(ValueError, match=f"holds a {name}, which is none of"):
+            _saving.load_any(path)
+        with pytest.raises(ValueError, match=f"holds a {name}, not a FocusedAnchorsClassifier"):
+            FocusedAnchorsClassifier.load(path)
+
+
+def test_a_file_of_before_the_fitted_form_goes_by_its_options(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    rewritten(tmp_path / "model", lambda content: content.pop("form"))
+    loaded, notes = _saving.load_any(tmp_path / "model")
+    assert (loaded.form_, notes) == (fitted.form_, {})
+    np.testing.assert_array_equal(loaded.predict_proba(TABLE), fitted.predict_proba(TABLE))
+
+
+@pytest.mark.parametrize("kind", ["interval", "timestamp", "decimal"])
+def test_categories_of_other_values_are_saved_as_text(kind, tmp_path):
+    features, labels = rows(200)
+    codes_ = np.clip(features[:, 0].round(), 0, 3).astype(int)
+    values = {
+        "interval": pd.cut(pd.Series(features[:, 0]), [-9, 0, 2, 9]),
+        "timestamp": pd.Series(pd.date_range("2020", periods=4)[codes_]).astype("category"),
+        "decimal": pd.Series([decimal.Decimal(int(code)) / 4 for code in codes_], dtype="category"),
+    }
+    table = pd.DataFrame({"good": features[:, 1], "kind": values[kind]})
+    fitted = FocusedAnchorsClassifier(epochs=20, random_state=0).fit(table, labels)
+    assert all(isinstance(level, str) for level in fitted.encoding_.levels[1])
+    assert np.unique(codes(table, fitted.encoding_)[:, 1]).tolist()[:2] == [0, 1]
+    fitted.save(tmp_path / "model")
+    loaded = FocusedAnchorsClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(table), fitted.predict_proba(table))
+    as_text = table.assign(kind=table["kind"].astype(str))
+    np.testing.assert_array_equal(loaded.predict_proba(as_text), fitted.predict_proba(table))
 
 
 def test_a_save_that_fails_leaves_the_old_file(fitted, tmp_path, monkeypatch):
