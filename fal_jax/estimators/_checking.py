@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fal_jax.estimators import problems
-from fal_jax.estimators._encoding import is_frame
 from fal_jax.estimators._fitting import Options
+from fal_jax.estimators._frames import check_eager, is_frame
 from fal_jax.estimators._ranges import check_number
 
 _ENOUGH = 50  # rows of a class, for a validation part that tells something
@@ -97,7 +97,8 @@ def table(classifier: Any, X: Any, *, reset: bool) -> Any:
     from sklearn.utils.validation import validate_data  # pyrefly: ignore[missing-module-attribute]
 
     if not is_frame(X):
-        if not reset and any(levels is not None for levels in classifier.encoding_.levels):
+        check_eager(X)
+        if not reset and any(classifier.encoding_.levels):
             validate_data(classifier, np.asarray(X, object), reset=False, skip_check_array=True)
             return np.asarray(X, object)
         return validate_data(classifier, X, reset=reset, ensure_all_finite="allow-nan")

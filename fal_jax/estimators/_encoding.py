@@ -1,8 +1,9 @@
 """A user's table as numbers: columns of arrays and data frames, categories as codes."""
 
 import numbers
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,12 +11,13 @@ import numpy as np
 from fal_jax import data
 from fal_jax.data import Column, Preprocessing
 from fal_jax.data._columns import Kind
+from fal_jax.estimators._frames import columns_of
 
 Scaling = Literal["standard", "log", "quantile"]
 """How numbers are scaled: to mean 0 and deviation 1, as they are or as logarithms, or by rank."""
 
 Levels = tuple[Any, ...] | None
-"""The values of a category; None for numbers."""
+"""The values of a category; None for numbers; () where there is no value at all."""
 
 _MOST_LEVELS = 256
 KINDS: Mapping[Scaling, Kind] = {"standard": "number", "log": "log", "quantile": "quantile"}
@@ -25,10 +27,12 @@ class Encoding(NamedTuple):
     """What the training rows say about a table's columns.
 
     Attributes:
-      levels: by column, the values of a category, which its codes count off; None for numbers.
+      levels: by column, the values of a category, which its codes count off; None for numbers, and
+        () for a column without any value in the training rows, which is left out.
       preprocessing: of the numbers and codes.
-      kept: `[kept]`, which outputs of the preprocessing a network takes: all but the indicators of
-        columns that lack no value in the training rows, of which nothing could be learned.
+      kept: `[kept]`, which outputs of the preprocessing a network takes: all but what is the same
+        in all training rows, of which nothing could be learned: the indicators of columns that lack
+        no value, and both outputs of those that lack all.
     """
 
     levels: tuple[Levels, ...]
@@ -50,20 +54,14 @@ class Encoding(NamedTuple):
         return -(-self.kept.size // step) * step
 
 
-def is_frame(table: Any) -> bool:
-    """Whether a table is a data frame: of pandas, polars, pyarrow or another of that kind."""
-    import narwhals as nw
-
-    return nw.dependencies.is_into_dataframe(table)
-
-
 def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
     """Measures a table's columns by the training rows, and encodes these.
 
     Numbers and booleans stay numbers; text and what is declared categorical becomes one-hot, the
     256 most frequent values of it, of intervals, dates and the like by their text. A value that is
     missing becomes the median or all zeros, and an indicator says so where training rows lacked one
-    too; a category that the training rows do not have counts as missing.
+    too; a category that the training rows do not have counts as missing. A column without any
+    value, as a nearly empty one is in some folds, is left out with a warning.
 
     Args:
       table: an array `[rows, columns]` of numbers, or a data frame.
@@ -75,26 +73,37 @@ def fit_encoding(table: Any, scaling: Scaling) -> tuple[Encoding, np.ndarray]:
     Raises:
       TypeError: a column is neither numbers nor text.
       ValueError: an unknown scaling, names that are there twice, a column that mixes numbers and
-        text, has no value at all, or one that is infinite.
+        text, or has a value that is infinite, or no column with a value.
     """
     if scaling not in KINDS:
         raise ValueError(f"scaling must be one of {list(KINDS)}, got {scaling!r}.")
     columns, levels, values = [], [], []
-    for name, column, is_category in _columns(table):
+    for name, column, is_category in columns_of(table):
         of_column = _levels(name, column, is_category)
-        kind = KINDS[scaling] if of_column is None else "category"
+        kind = "category" if of_column else KINDS[scaling]
         texts = tuple(str(level) for level in of_column or ())
         columns.append(Column(name, kind, missing=True, levels=texts))
         levels.append(of_column)
         values.append(_numbers(name, column, of_column))
     raw = np.column_stack(values)
-    preprocessing = data.fit_preprocessing(raw, columns)
-    has_missing = np.isnan(raw).any(axis=0)
+    is_empty = _without_value(columns, levels)
+    preprocessing = data.fit_preprocessing(np.where(is_empty, 0, raw), columns)
     widths = [len(column.outputs) for column in columns]
-    kept = np.ones(sum(widths), bool)
-    kept[np.cumsum(widths) - 1] = has_missing
+    kept = np.repeat(~is_empty, widths)
+    kept[np.cumsum(widths) - 1] &= np.isnan(raw).any(axis=0)
     encoding = Encoding(tuple(levels), preprocessing, np.flatnonzero(kept))
     return encoding, encode_codes(raw, encoding)
+
+
+def _without_value(columns: list[Column], levels: list[Levels]) -> np.ndarray:
+    """Which columns have no value, `[columns]`; a warning if any has none, an error if all."""
+    is_empty = np.array([of_column == () for of_column in levels])
+    if is_empty.any():
+        named = ", ".join(repr(c.name) for c, none in zip(columns, is_empty, strict=True) if none)
+        if is_empty.all():
+            raise ValueError(f"no column has a value in any of the training rows: {named}.")
+        warnings.warn(f"left out, as no training row has a value of them: {named}.", stacklevel=4)
+    return is_empty
 
 
 def loaded_encoding(features: np.ndarray, columns: Sequence[Column]) -> Encoding:
@@ -132,7 +141,7 @@ def codes(table: Any, encoding: Encoding) -> np.ndarray:
 
     NaN where a value is missing, and for a category that the training rows lack.
     """
-    columns = zip(encoding.names, encoding.levels, _columns(table), strict=True)
+    columns = zip(encoding.names, encoding.levels, columns_of(table), strict=True)
     return np.column_stack(
         [_numbers(name, values, levels) for name, levels, (_, values, _) in columns]
     )
@@ -146,61 +155,18 @@ def encode_codes(raw: np.ndarray, encoding: Encoding) -> np.ndarray:
     return kept
 
 
-def _columns(table: Any) -> Iterator[tuple[str, np.ndarray, bool]]:
-    """Each column's name, its values, and whether it is declared categorical.
-
-    Values are float64, NaN where missing, or objects, None where missing.
-    """
-    if not is_frame(table):
-        for index, column in enumerate(np.asarray(table).T):
-            yield f"x{index}", _plain(column), False
-        return
-    import narwhals as nw
-
-    frame = nw.from_native(table, eager_only=True)
-    for name in frame.columns:
-        series = frame.get_column(name)
-        if series.dtype.is_temporal():
-            raise TypeError(
-                f"column {str(name)!r} holds {series.dtype}: convert it to a number, such as days "
-                "since a date, or leave it out."
-            )
-        is_category = series.dtype in (nw.Categorical, nw.Enum)
-        is_number = series.dtype.is_numeric() and not series.dtype.is_decimal()
-        values = series.to_numpy() if is_number else _objects(series.to_list())
-        yield str(name), _plain(values), is_category
-
-
-def _objects(values: list) -> np.ndarray:
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
-
-
-def _plain(column: np.ndarray) -> np.ndarray:
-    """Numbers in float64; other values with None for each of the ways to be missing."""
-    if column.dtype.kind in "fiub":
-        return column.astype(np.float64)
-    return _objects([None if _is_missing(value) else value for value in column.tolist()])
-
-
-def _is_missing(value: Any) -> bool:
-    """None, NaN, or pandas' NA, which is not even equal to itself for sure."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    return isinstance(value, numbers.Number) and bool(value != value)
-
-
 def _levels(name: str, column: np.ndarray, is_category: bool) -> Levels:
     """The values of a category, the most frequent ones in order; None for a column of numbers."""
     if column.dtype != object:
-        return None
+        return () if np.isnan(column).all() else None
     present = [value for value in column if value is not None]
     if is_category:
         present = [_level(value) for value in present]
     texts = [isinstance(value, str) for value in present]
     are_numbers = all(isinstance(value, numbers.Number) for value in present)
-    if not present or (are_numbers and not is_category):
+    if not present:
+        return ()
+    if are_numbers and not is_category:
         return None
     if not is_category and not all(texts):
         odd = present[texts.index(False)]

@@ -1,10 +1,12 @@
 """Tables of every kind become the same numbers; bad ones get a message with a way out."""
 
+import jax
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.model_selection import KFold, cross_validate
 
 from fal_jax.estimators import FocusedAnchorsClassifier
 from fal_jax.estimators._encoding import encode, fit_encoding
@@ -96,8 +98,8 @@ BAD = {
     "no rows": (pd.DataFrame({"a": []}), [], "at least one row"),
     "no rows in an array": (X[:0], Y[:0], "0 sample"),
     "one class": (X, np.zeros(60), r"at least 2 classes .* Take rows of both"),
-    "all missing": (with_column([np.nan] * 60), Y, "'bad' has no value .* leave it out"),
-    "all null text": (with_column([None] * 60), Y, "'bad' has no value .* leave it out"),
+    "all missing": (np.full((60, 2), np.nan), Y, "no column has a value .*'x0', 'x1'"),
+    "all null text": (with_column([None] * 60)[["bad"]], Y, "no column has a value .*'bad'"),
     "infinite": (with_column([np.inf, *X[1:, 1]]), Y, "'bad' must hold finite numbers.* at row 0"),
     "infinite in an array": (np.where(X > 2, np.inf, X), Y, "infinity"),
     "mixed": (with_column(["a", 1] * 30), Y, "'bad' mixes text and other values.*make it all text"),
@@ -114,6 +116,52 @@ BAD = {
 def test_bad_tables_get_a_message(table, labels, message):
     with pytest.raises(ValueError, match=message):
         FocusedAnchorsClassifier().fit(table, labels)
+
+
+@pytest.mark.parametrize("none", [np.nan, None])
+@pytest.mark.parametrize("scaling", ["standard", "log", "quantile"])
+def test_a_column_without_any_value_is_left_out_with_a_warning(none, scaling):
+    table = with_column([none] * 60)
+    with pytest.warns(UserWarning, match="left out, as no training row has a value .* 'bad'"):
+        encoding, encoded = fit_encoding(table, scaling)
+    alone = fit_encoding(table[["good"]], scaling)[1]
+    np.testing.assert_array_equal(encoded, alone)
+    for later in (["a"] * 60, [np.inf] * 60, [3, None] * 30):
+        np.testing.assert_array_equal(encode(with_column(later), encoding), alone)
+
+
+def test_a_nearly_empty_column_survives_cross_validation(tmp_path):
+    features, labels = rows(200)
+    features = np.c_[features, np.full(200, np.nan)]
+    features[150:, 3] = 1.0
+    text = pd.DataFrame(features[:, :3]).assign(rare=[None] * 150 + ["a"] * 50)
+    text.columns = list("abcd")
+    classifier = FocusedAnchorsClassifier(**FAST)
+    for table in (features, text):
+        with pytest.warns(UserWarning, match="left out"):
+            scores = cross_validate(classifier, table, labels, cv=KFold(4), error_score="raise")
+        assert scores["test_score"].min() > 0.5
+    with pytest.warns(UserWarning, match="left out"):
+        classifier.fit(features[:150], labels[:150])
+    classifier.save(tmp_path / "model")
+    expected = classifier.predict_proba(features)
+    loaded = FocusedAnchorsClassifier.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(features), expected)
+    program = jax.export.deserialize(bytearray(loaded.export()))
+    np.testing.assert_allclose(program.call(features.astype(np.float32)), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="infinity"):
+        classifier.predict(np.where(features > 1, np.inf, features))
+
+
+def test_a_lazy_frame_is_to_be_collected_first():
+    lazy = pl.DataFrame(COLUMNS).lazy()
+    classifier = FocusedAnchorsClassifier(**FAST)
+    for call in (classifier.fit, classifier.partial_fit):
+        with pytest.raises(TypeError, match=r"got a LazyFrame: collect it first"):
+            call(lazy, LABELS)
+    classifier.fit(lazy.collect(), LABELS)
+    with pytest.raises(TypeError, match="collect it first"):
+        classifier.predict(lazy)
 
 
 def test_columns_of_other_types_get_a_message():
