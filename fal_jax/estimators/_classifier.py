@@ -17,14 +17,7 @@ from fal_jax.estimators import _checking
 from fal_jax.estimators._encoding import encode, fit_encoding
 from fal_jax.estimators._fitting import Network, Rows, fit_ensemble
 from fal_jax.estimators._form import Form, check_form, form_of
-from fal_jax.estimators._running import (
-    Scores,
-    more_steps,
-    scores,
-    softmax,
-    start_ensemble,
-    with_settings,
-)
+from fal_jax.estimators._running import Scores, more_steps, scores, softmax, start_ensemble
 from fal_jax.estimators._saved import Saved
 from fal_jax.estimators.methods import Method
 
@@ -69,14 +62,17 @@ class TableClassifier(
           X: `[rows, features]`, an array of numbers or a data frame of pandas, polars or pyarrow,
             with text and categories; NaN or null where a value is missing.
           y: `[rows]`, labels: numbers, booleans or strings, at least two different ones.
-          sample_weight: `[rows]`, how much each row counts, at least 0; None for all alike.
+          sample_weight: `[rows]`, how much each row counts in the loss and in calibration, at least
+            0; None for all alike. The precision that early stopping and the choice of members go by
+            counts each row above 0 alike.
 
         Returns:
           The classifier.
 
         Raises:
-          TypeError: a column is neither numbers nor text.
-          ValueError: what came can't be learned from; the message says what to do.
+          FloatingPointError: no member has finite scores: the learning rate is too high.
+          TypeError: a column is neither numbers nor text, or X is a lazy frame.
+          ValueError: an option or what came can't be used; the message says what to do.
         """
         _checking.check_options(self)
         form = form_of(self)
@@ -129,8 +125,8 @@ class TableClassifier(
           The classifier.
 
         Raises:
-          TypeError: a column is neither numbers nor text.
-          ValueError: no classes in the first call, or other labels than these.
+          TypeError: a column is neither numbers nor text, or X is a lazy frame.
+          ValueError: as for `fit`, no classes in the first call, or other labels than these.
         """
         _checking.check_options(self)
         form, is_first = form_of(self), not hasattr(self, "ensemble_")
@@ -147,7 +143,7 @@ class TableClassifier(
             self.ensemble_ = start_ensemble(self._network(), fixed, members=self.members, seed=seed)
         else:
             inputs = encode(X, self.encoding_)
-            self.ensemble_ = with_settings(self.ensemble_, self._given())
+            self.ensemble_ = self.ensemble_.with_settings(self._given())
         weights = _checking.with_class_weights(self.class_weight, known, labels, weights)
         stream = getattr(self, "_stream", None) or (None, np.zeros(len(known)), 0)
         state, counts, calls = stream

@@ -36,14 +36,15 @@ class FocusedAnchorsClassifier(TableClassifier):
       class_weight: as in scikit-learn: a dict by label, "balanced" or None.
       early_stopping: whether to hold out rows, which are not trained on, and keep the weights of
         the epoch with the best mean average precision on them, the first of equal ones; "auto" does
-        where each class has at least 50 rows. No time is saved: all epochs are run, since the
-        members share one program.
+        where each class has at least 50 rows. Weights of rows and classes have no say in that
+        precision. No time is saved: all epochs are run, since the members share one program.
       validation_fraction: of the rows of each class, to hold out.
       calibrate: whether to scale the logits so that probabilities fit the rows held out.
       warm_start: whether another `fit` goes on from the weights of the one before: with what is
         given by then, what is None staying as it was; the spread, of the start, has no say any
         more. It wants the same anchors, hidden, members and scaling.
-      random_state: a whole number gives the same classifier again, bit for bit.
+      random_state: a whole number gives the same classifier again, bit for bit on the same
+        machine with as many devices; elsewhere sums may be rounded in another order.
 
     Attributes:
       classes_: the labels.
@@ -144,7 +145,15 @@ class ImbalancedMLPClassifier(TableClassifier):
       validation_fraction: of the rows of each class.
       calibrate: whether to scale the logits.
       warm_start: whether another `fit` goes on, with the same loss.
-      random_state: a whole number gives the same classifier again.
+      random_state: a whole number gives the same classifier again, as there.
+
+    Attributes:
+      classes_: the labels.
+      n_features_in_: columns seen in `fit`, and `feature_names_in_` their names, if any.
+      form_: the `loss`, `hidden`, `members` and `scaling` of the fit.
+      encoding_: what the rows said about the columns.
+      ensemble_: the networks: `params`, `settings`, `epoch` and `metric` (validation), each
+        `[members]`.
 
     Example:
       >>> import numpy as np

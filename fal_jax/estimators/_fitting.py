@@ -89,6 +89,11 @@ class Ensemble(NamedTuple):
     epoch: np.ndarray
     metric: np.ndarray
 
+    def with_settings(self, given: Mapping[str, float]) -> "Ensemble":
+        """The same, to go on with other settings where they are given."""
+        values = {n: np.full(len(self.epoch), v, np.float32) for n, v in given.items()}
+        return self._replace(settings=self.settings | values)
+
 
 @functools.lru_cache(maxsize=256)
 def _build(network: Network, weighted: bool) -> Build:
@@ -113,6 +118,7 @@ def fit_ensemble(
 
     With validation rows and more than one member, twice as many settings are drawn and the members
     are the best of them; else all members have the middle of the ranges, and differ by their seed.
+    The metric that says which epoch and which members are best takes no weights of rows.
 
     Args:
       network: what to train.

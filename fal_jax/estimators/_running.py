@@ -78,13 +78,6 @@ def start_ensemble(
     )
 
 
-def with_settings(ensemble: Ensemble, given: Mapping[str, float]) -> Ensemble:
-    """The ensemble, to go on with other settings where they are given."""
-    members = len(ensemble.epoch)
-    values = {name: np.full(members, value, np.float32) for name, value in given.items()}
-    return ensemble._replace(settings=ensemble.settings | values)
-
-
 def scores(network: Network, ensemble: Ensemble, inputs: np.ndarray) -> Scores:
     """Scores rows by all members.
 

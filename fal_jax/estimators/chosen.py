@@ -153,8 +153,7 @@ def classifier_of(
     )
     if encoding is None:
         encoding = loaded_encoding(table.features[task.train], table.columns)
-    classifier.form_ = form_of(classifier)
-    classifier.encoding_ = encoding
+    classifier.form_, classifier.encoding_ = form_of(classifier), encoding
     classifier.classes_ = np.array(table.classes)
     classifier.n_features_in_ = len(table.columns)
     classifier.feature_names_in_ = np.array([column.name for column in table.columns], object)
