@@ -66,13 +66,16 @@ def measure_shard(shards: Shards, number: int) -> Measured:
 
 
 def merge_measured(parts: Iterable[Measured]) -> Measured:
-    """What the rows of several parts say together; the order of the parts does not matter.
+    """What the rows of several parts say together.
 
     An iterator that measures a part when it is asked for one never holds more than two.
 
-    Means and squares merge exactly, by Chan et al.'s formula in float64. The rows that are kept for
-    medians and quantiles are those with the least random numbers of all: a uniform sample, the
-    same however the rows were divided, and all rows if there are no more than 65,536.
+    Means and squares merge by Chan et al.'s formula in float64. They depend on how the rows were
+    divided, and on the order of the parts, by rounding: the last bits differ, so that merging in
+    the order of the files is what gives the same bits again. Counts and bounds are exact. The rows
+    that are kept for medians and quantiles are those with the least random numbers of all: a
+    uniform sample, the same rows however they were divided and in whatever order, and all rows if
+    there are no more than 65,536.
 
     Args:
       parts: one or more.

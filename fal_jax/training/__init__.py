@@ -4,7 +4,6 @@ from fal_jax.training._checkpoints import Checkpoint as Checkpoint
 from fal_jax.training._checkpoints import Checkpoints as Checkpoints
 from fal_jax.training._counts import counts_seen as counts_seen
 from fal_jax.training._devices import device_mesh as device_mesh
-from fal_jax.training._devices import gather_processes as gather_processes
 from fal_jax.training._devices import on_all_devices as on_all_devices
 from fal_jax.training._devices import split_batch as split_batch
 from fal_jax.training._epochs import Run as Run
@@ -15,6 +14,9 @@ from fal_jax.training._minibatches import Rows as Rows
 from fal_jax.training._minibatches import minibatches as minibatches
 from fal_jax.training._problems import Capacity as Capacity
 from fal_jax.training._problems import Problem as Problem
+from fal_jax.training._processes import gather_processes as gather_processes
+from fal_jax.training._processes import measure_shards as measure_shards
+from fal_jax.training._processes import watch_processes as watch_processes
 from fal_jax.training._programs import Best as Best
 from fal_jax.training._programs import Build as Build
 from fal_jax.training._programs import Metric as Metric

@@ -1,12 +1,22 @@
 """Checkpoints of a run: written whole or not at all, the latest ones kept."""
 
+import errno
 import os
 import pathlib
+import re
 from typing import Any, NamedTuple
 
 import jax
 
+from fal_jax.training._processes import is_lost
 from fal_jax.training._step import TrainState
+
+_ABSENT = {None, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+# TensorStore has a ValueError for everything: its status, and what the system said.
+_UNREAD = re.compile(
+    r"PERMISSION_DENIED|UNAVAILABLE|DEADLINE_EXCEEDED|RESOURCE_EXHAUSTED|"
+    r"(os_error_code='|OS error )(?!(2|20|21)\b)"
+)
 
 
 class Checkpoint(NamedTuple):
@@ -49,6 +59,8 @@ class Checkpoints:
         Raises:
           ValueError: the checkpoint is damaged or of another network; delete its folder, and the
             one before it is the latest.
+          OSError: it can't be read for the disk, rights or memory; it may be as good as ever.
+          jax.errors.JaxRuntimeError: another process has gone, or a device has no room.
         """
         epoch = self._manager.latest_step()
         if epoch is None:
@@ -63,9 +75,17 @@ class Checkpoints:
         try:
             found = self._manager.restore(epoch, args=arguments)
         except Exception as error:  # Orbax and TensorStore raise many kinds
+            place = self.folder / str(epoch)
+            if isinstance(error, jax.errors.JaxRuntimeError) or is_lost(error):
+                raise
+            if _is_unread(error):
+                raise OSError(
+                    f"checkpoint {place} can't be read now ({error}): keep it, see to the disk, "
+                    "its rights and memory, and go on from it."
+                ) from error
             raise ValueError(
-                f"checkpoint {self.folder / str(epoch)} is damaged or of another network "
-                f"({error}): delete it to go on from the one before."
+                f"checkpoint {place} is damaged or of another network ({error}): delete it to go "
+                "on from the one before."
             ) from error
         state = jax.tree.unflatten(structure, found["state"])
         return Checkpoint(epoch, state, found["report"]["epochs"])
@@ -91,3 +111,14 @@ class Checkpoints:
     def close(self) -> None:
         """Ends what Orbax runs in the background."""
         self._manager.close()
+
+
+def _is_unread(error: BaseException | None) -> bool:
+    """Whether an error, or what it comes of, tells of the system and not of what a file holds."""
+    while error is not None:
+        if isinstance(error, MemoryError) or _UNREAD.search(str(error)):
+            return True
+        if isinstance(error, OSError) and error.errno not in _ABSENT:
+            return True
+        error = error.__cause__ or error.__context__
+    return False

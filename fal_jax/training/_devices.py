@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from fal_jax.models import Model, Params, Stats
@@ -82,23 +81,3 @@ def placed(array: np.ndarray, mesh: Mesh, spec: PartitionSpec) -> jax.Array:
     array = np.asarray(array)
     sharding = NamedSharding(mesh, spec)
     return jax.make_array_from_callback(array.shape, sharding, lambda place: array[place])
-
-
-def gather_processes(tree):
-    """What all processes hold, exchanged byte by byte, so that float64 stays as it is.
-
-    Args:
-      tree: a pytree of NumPy arrays, of the same shapes in all processes.
-
-    Returns:
-      A list of the processes' pytrees, in their order.
-    """
-    leaves, structure = jax.tree.flatten(tree)
-    found = [[leaf] for leaf in leaves]
-    if jax.process_count() > 1:
-        sent = [np.frombuffer(np.ascontiguousarray(leaf).tobytes(), np.uint8) for leaf in leaves]
-        found = [
-            [np.frombuffer(row.tobytes(), leaf.dtype).reshape(leaf.shape) for row in rows]
-            for leaf, rows in zip(leaves, multihost_utils.process_allgather(sent), strict=True)
-        ]
-    return [jax.tree.unflatten(structure, part) for part in zip(*found, strict=True)]

@@ -2,7 +2,8 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,9 +17,11 @@ from fal_jax.models import Model
 from fal_jax.training._checkpoints import Checkpoint, Checkpoints
 from fal_jax.training._devices import device_mesh, on_all_devices
 from fal_jax.training._placing import Placed, own_lanes, placed_parts, side_by_side
+from fal_jax.training._processes import watch_processes
 from fal_jax.training._step import Trainer, TrainState, model_params
 
 
+@watch_processes()
 def fit_stream(
     trainer: Trainer,
     state: TrainState,
@@ -39,6 +42,9 @@ def fit_stream(
     evenly over the devices. The step in `state` says where in the stream training
     is, in whichever epoch, so that a state of any number of processes goes on with any other.
 
+    In a run of several processes, one that raises must leave at once, by `os._exit`, of whatever
+    kind the error is: JAX's own way out waits for all others, which wait for this one.
+
     Args:
       trainer: what to do in a step.
       state: where to start, `trainer.init(key)`, or a state of this stream to go on from.
@@ -50,28 +56,28 @@ def fit_stream(
       on_part: called with the last of the reports as it grows.
 
     Returns:
-      The last state, and a report of each epoch: "epoch" (from 1), "steps" done in it and the mean
-      "loss" of these. A state that was given and not a checkpoint's has no reports before it.
+      The last state, and a report of each epoch: "epoch" (from 1), "steps" done in it, the mean
+      "loss" of these and the "seconds" that they took, also before the checkpoint. A state that was
+      given and not a checkpoint's has no reports before it.
 
     Raises:
       ValueError: the batches can't be split over processes and devices, the latest checkpoint is
         damaged or of another stream, or a file is damaged.
       FileNotFoundError: a file has gone.
-      OSError: a checkpoint can't be written; earlier ones stay.
+      OSError: a checkpoint can't be written, and earlier ones stay, or can't be read just now.
       RuntimeError: another process has ended; start all again to go on from the latest checkpoint.
     """
     mesh = device_mesh() if mesh is None else mesh
     lanes = own_lanes(stream, mesh)
     state, reports = on_all_devices(jax.tree.map(np.array, state), mesh), []
-    before = None if checkpoints is None else checkpoints.latest(state)
-    if before is not None:
+    if checkpoints is not None and (before := checkpoints.latest(state)) is not None:
         state, reports = before.state, before.history
-        _check_same(reports, stream)
+        _check_same(reports, stream, checkpoints)
     first = saved = done = int(state.step)
     program, waiting = _program(trainer, mesh), []
     ahead = range(first, num_epochs * stream.num_steps)
-    parts = prefetched(placed_parts(stream, lanes, mesh, ahead))
-    with contextlib.closing(parts), _others_watched():
+    parts, then = prefetched(placed_parts(stream, lanes, mesh, ahead)), time.perf_counter()
+    with contextlib.closing(parts):
         for steps, placed in parts:
             state, losses = program(state, placed)
             done += steps
@@ -79,6 +85,9 @@ def fit_stream(
             is_due = done == ahead.stop or done - saved >= checkpoint_every
             while len(waiting) > (0 if is_due else 1):  # one part waits while one runs, no more
                 _add(reports, stream, *waiting.pop(0))
+                now = time.perf_counter()
+                reports[-1]["seconds"] += now - then
+                then = now
                 on_part(reports[-1])
             if is_due and checkpoints is not None:
                 checkpoints.save(Checkpoint(done, state, reports))
@@ -86,6 +95,7 @@ def fit_stream(
     return state, reports
 
 
+@watch_processes()
 def evaluate_stream(
     model: Model,
     state: TrainState,
@@ -104,7 +114,9 @@ def evaluate_stream(
       metric: what to count log-odds and labels by; None takes `metrics.streaming_ranking()`.
 
     Returns:
-      What the metric computes, the same to the bit however many processes there are.
+      What the metric computes. For the same state counts add to the same bits however many
+      processes there are, if a row's log-odds do not round otherwise in a batch that is split
+      otherwise.
 
     Raises:
       ValueError: the stream adds positives, or can't be split over processes and devices.
@@ -116,7 +128,7 @@ def evaluate_stream(
     counted = on_all_devices(jax.tree.map(np.array, metric.init()), mesh)
     program = _scoring(model, metric, mesh)
     parts = placed_parts(stream, own_lanes(stream, mesh), mesh, range(stream.num_steps))
-    with contextlib.closing(prefetched(parts)) as made, _others_watched():
+    with contextlib.closing(prefetched(parts)) as made:
         for _, placed in made:
             counted = jax.block_until_ready(program(state, counted, placed))
     return metric.compute(counted)
@@ -155,7 +167,8 @@ def _add(reports: list[dict[str, Any]], stream: Stream, done: int, losses: jax.A
     """Adds the losses of a part, which ends when so many steps are done, to its epoch's report."""
     epoch = -(-done // stream.num_steps)
     if not reports or reports[-1]["epoch"] != epoch:
-        reports.append({"epoch": epoch, "steps": 0, "loss": 0.0, "stream": _told(stream)})
+        none = {"steps": 0, "loss": 0.0, "seconds": 0.0}
+        reports.append({"epoch": epoch, **none, "stream": _told(stream)})
     report, found = reports[-1], np.asarray(losses, np.float64)
     report["steps"] += len(found)
     report["loss"] += float(found.mean() - report["loss"]) * len(found) / report["steps"]
@@ -169,28 +182,12 @@ def _told(stream: Stream) -> list[int | None]:
     return [*map(int, stream[1:]), shuffled, len(rows.sizes), *counts]
 
 
-def _check_same(reports: list[dict[str, Any]], stream: Stream) -> None:
+def _check_same(reports: list[dict[str, Any]], stream: Stream, kept: Checkpoints) -> None:
     """Refuses to go on in another order than a checkpoint's."""
     if reports[-1]["stream"] != _told(stream):
         raise ValueError(
             "the checkpoint must be of the same stream, but its batch_size, seed, positives, "
             "lanes, pool_rows, part_rows, the rows' own seed, blocks and rows by class are "
-            f"{reports[-1]['stream']}, not {_told(stream)}."
+            f"{reports[-1]['stream']}, not {_told(stream)}: another stream needs another folder "
+            f"than {kept.folder}."
         )
-
-
-@contextlib.contextmanager
-def _others_watched() -> Iterator[None]:
-    """Says what it means when the processes can't reach one another."""
-    try:
-        yield
-    except (jax.errors.JaxRuntimeError, ValueError, OSError) as error:
-        # JAX raises what Gloo says as either of the first two, and a checkpoint as an OSError.
-        is_lost = isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error)
-        if jax.process_count() == 1 or not is_lost:
-            raise
-        raise RuntimeError(
-            f"process {jax.process_index()} has lost another of the {jax.process_count()} "
-            "processes of the run: start all of them again, in any number, to go on from the "
-            f"latest checkpoint ({str(error).splitlines()[0]})."
-        ) from error

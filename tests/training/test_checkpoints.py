@@ -76,3 +76,50 @@ def test_a_damaged_checkpoint_or_one_of_another_network_is_refused(state, tmp_pa
     again = training.Checkpoints(tmp_path)
     assert again.latest(state).epoch == 1
     again.close()
+
+
+def unreadable(folder):
+    """What tells of a run goes over a bad place of the disk."""
+    (folder / "report" / "metadata").unlink()
+    (folder / "report" / "metadata").symlink_to("/proc/self/mem")  # EIO at its start
+
+
+def unopenable(folder):
+    """What the system refuses to open, by way of TensorStore."""
+    for file in (folder / "state").rglob("d/*"):
+        file.unlink()
+        file.symlink_to(file)
+
+
+@pytest.mark.parametrize("spoil", [unreadable, unopenable])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_called_damaged(state, tmp_path, spoil):
+    kept = training.Checkpoints(tmp_path)
+    kept.save(training.Checkpoint(1, state, REPORT))
+    spoil(tmp_path / "1")
+    with pytest.raises(OSError, match=r"(?s)1 can't be read now .*keep it") as caught:
+        kept.latest(state)
+    assert "delete" not in str(caught.value)
+    kept.close()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        jax.errors.JaxRuntimeError("UNKNOWN: Gloo AllGather failed: Connection reset by peer"),
+        jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
+        ValueError("UNKNOWN: Gloo AllReduce failed"),
+    ],
+)
+def test_what_other_processes_or_devices_say_is_raised_as_it_is(
+    state, tmp_path, error, monkeypatch
+):
+    def restore(*_, **__):
+        raise error
+
+    kept = training.Checkpoints(tmp_path)
+    kept.save(training.Checkpoint(1, state, REPORT))
+    monkeypatch.setattr(kept._manager, "restore", restore)
+    with pytest.raises(type(error)) as caught:
+        kept.latest(state)
+    assert caught.value is error
+    kept.close()
