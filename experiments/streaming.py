@@ -13,8 +13,10 @@ The folder holds simulated transactions, see `fal_jax.data.simulate_transactions
 the last files are held out and scored once. Each process measures and decodes files of its own,
 then reads those of its lanes. A run that has ended, as it does when one of its processes has, goes
 on from its latest checkpoint when it is started again, with any number of processes that divides
-the lanes. The record has ROC AUC and average precision beside those of the Bayes-optimal score,
-and the most memory that the first process has held by the end of each training.
+the lanes. The record has ROC AUC and average precision beside those of the Bayes-optimal score, the
+most memory that a process has held by the end of each training and of everything, and the seconds
+of training, which add up over all starts, less what was done after a checkpoint and again. Those of
+measuring and preparing are of the last start: what it finds decoded takes no time.
 """
 
 import argparse
@@ -28,6 +30,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pyarrow.parquet
+import scipy.special
 from jax.experimental import multihost_utils
 from rich.console import Console
 
@@ -45,13 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     join_processes(options)
     console = Console(quiet=jax.process_index() > 0)
     try:
-        if options.simulate and jax.process_index() == 0:
-            data.simulate_transactions(
-                options.folder, rows=options.simulate, ratio=options.ratio, seed=options.seed,
-                chunk_rows=-(-options.simulate // options.files),
-            )  # fmt: skip
-        multihost_utils.sync_global_devices("simulated")
-        return run(options, console)
+        with training.watch_processes():
+            if options.simulate and jax.process_index() == 0:
+                data.simulate_transactions(
+                    options.folder, rows=options.simulate, ratio=options.ratio, seed=options.seed,
+                    chunk_rows=-(-options.simulate // options.files),
+                )  # fmt: skip
+            multihost_utils.sync_global_devices("simulated")
+            return run(options, console)
     except (OSError, ValueError, RuntimeError) as error:
         if jax.process_count() == 1:
             raise SystemExit(str(error)) from error
@@ -79,14 +83,23 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--from-parquet", action="store_true", help="decode in every epoch, not once")
     add("--checkpoint-every", type=positive, default=1000, metavar="STEPS", help="default: 1000")
     add("--work", type=pathlib.Path, help="for decoded rows and checkpoints, seen by all "
-        "processes (default: work in the folder of the record)")  # fmt: skip
+        "processes, of one seed and stream (default: work beside the record)")  # fmt: skip
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     add("--name", default="streaming", help="of the record (default: streaming)")
     add("--distributed", action="store_true", help="join the processes of the cluster")
     add("--coordinator", metavar="HOST:PORT", help="of process 0, without a cluster")
     add("--processes", type=positive, metavar="N", help="their number")
     add("--process", type=int, metavar="I", help="the number of this one, from 0")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    numbers = options.coordinator, options.processes, options.process
+    if any(number is not None for number in numbers) and None in numbers:
+        parser.error("--coordinator, --processes and --process go together: give all, or none")
+    if options.coordinator and options.distributed:
+        parser.error("--distributed is for a cluster that JAX knows, --coordinator for any other")
+    if options.coordinator and not 0 <= options.process < options.processes:
+        last = options.processes - 1
+        parser.error(f"--process must be from 0 to {last}, got {options.process}")
+    return options
 
 
 def join_processes(options: argparse.Namespace) -> None:
@@ -103,10 +116,9 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
     """Prepares the rows, then trains and scores each method."""
     shards, environment = data.open_shards(options.folder), records.environment()
     work, seconds = options.work or options.out / "work", {}
-    train = shards.only(range(len(shards.files) - options.held_out))
-    test = shards.only(range(len(train.files), len(shards.files)))
+    train, test = divided(shards, options.held_out)
     started = time.perf_counter()
-    fitted = measured(train)
+    fitted = data.preprocessing_of(training.measure_shards(train), train.columns)
     seconds["measure"] = time.perf_counter() - started
     rows, scored = (opened(part, fitted, work, options) for part in (train, test))
     seconds["prepare"] = time.perf_counter() - started
@@ -130,6 +142,7 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
         "seconds": {name: round(value, 1) for name, value in seconds.items()},
         "environment": environment,
         "bayes": bayes(test),
+        "peak_memory_gib": peak_memory_gib(),
         "results": results,
     }
     path = options.out / f"{options.name}.json"
@@ -139,14 +152,15 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
     return path
 
 
-def measured(shards: data.Shards) -> data.Preprocessing:
-    """Statistics of the training files, each measured by one process."""
-    own = _own(shards)
-    if not own:
-        raise ValueError(f"there must be a file for each process, got {len(shards.files)} files.")
-    found = data.merge_measured(data.measure_shard(shards, number) for number in own)
-    merged = data.merge_measured(training.gather_processes(found))
-    return data.preprocessing_of(merged, shards.columns)
+def divided(shards: data.Shards, held_out: int) -> tuple[data.Shards, data.Shards]:
+    """The files to train on and the last ones, to score; each process needs one of both."""
+    files, processes = len(shards.files), jax.process_count()
+    if not processes <= held_out <= files - processes:
+        raise ValueError(
+            f"--held-out must be from {processes} to {files - processes}, so that of the {files} "
+            f"files {processes} at least are scored and trained on, one a process, got {held_out}."
+        )
+    return shards.only(range(files - held_out)), shards.only(range(files - held_out, files))
 
 
 def opened(
@@ -155,15 +169,11 @@ def opened(
     """The files' rows, decoded by the processes between them, or from Parquet."""
     if options.from_parquet:
         return data.parquet_rows(shards, fitted)
-    data.decode_shards(shards, fitted, work / "decoded", numbers=_own(shards))
+    processes = {"process": jax.process_index(), "processes": jax.process_count()}
+    numbers = data.files_of_process(len(shards.files), **processes).tolist()
+    data.decode_shards(shards, fitted, work / "decoded", numbers=numbers)
     multihost_utils.sync_global_devices("decoded")
     return data.decoded_rows(shards, fitted, work / "decoded")
-
-
-def _own(shards: data.Shards) -> list[int]:
-    """The numbers of the files of this process."""
-    processes = {"process": jax.process_index(), "processes": jax.process_count()}
-    return data.files_of_process(len(shards.files), **processes).tolist()
 
 
 def trained(
@@ -181,13 +191,17 @@ def trained(
     arrays = {key: jnp.asarray(value, jnp.float32) for key, value in settings.items()}
     model, trainer = method.build(arrays, num_inputs=stream.rows.dim, num_classes=2, hidden=(16, 8))
     checkpoints = training.Checkpoints(work / f"{name}.checkpoints")
-    started = time.perf_counter()
-    state, reports = training.fit_stream(
-        trainer, trainer.init(jax.random.key(options.seed)), stream, num_epochs=options.epochs,
-        checkpoints=checkpoints, checkpoint_every=options.checkpoint_every,
-    )  # fmt: skip
+    try:
+        state, reports = training.fit_stream(
+            trainer, trainer.init(jax.random.key(options.seed)), stream, num_epochs=options.epochs,
+            checkpoints=checkpoints, checkpoint_every=options.checkpoint_every,
+        )  # fmt: skip
+    except ValueError as error:
+        if str(checkpoints.folder) not in str(error):
+            raise
+        raise ValueError(f"{error} Another --work starts anew.") from error
     checkpoints.close()
-    seconds = time.perf_counter() - started
+    seconds = sum(report["seconds"] for report in reports)
     found = training.evaluate_stream(model, state, test)
     scores = {key: float(value) for key, value in found._asdict().items()}
     console.print(f"{name}: {scores['average_precision']:.4f} average precision, {seconds:.0f} s")
@@ -195,21 +209,32 @@ def trained(
     return {
         "settings": middle_settings(method),
         "seconds": round(seconds, 1),
-        "peak_memory_gib": round(command.peak_memory_gib(), 2),
+        "peak_memory_gib": peak_memory_gib(),
         "losses": losses,
         **scores,
     }
 
 
 def bayes(shards: data.Shards) -> dict[str, float]:
-    """ROC AUC and average precision of the best score there is, of simulated rows."""
-    columns = ["label", "bayes_score"]
-    tables = [pyarrow.parquet.read_table(file, columns=columns) for file in shards.files]
-    labels, scores = (np.concatenate([table[name] for table in tables]) for name in columns)
-    return {
-        "roc_auc": float(metrics.roc_auc(scores, labels)),
-        "average_precision": float(metrics.average_precision(scores, labels)),
-    }
+    """ROC AUC and average precision of the best score there is, of simulated rows, and bounds.
+
+    Counted as `evaluate_stream` does, some rows at a time.
+    """
+    metric = metrics.streaming_ranking()
+    update, counted = jax.jit(metric.update), metric.init()
+    for file in shards.files:
+        columns = ["label", "bayes_score"]
+        for batch in pyarrow.parquet.ParquetFile(file).iter_batches(2**17, columns=columns):
+            labels, scores = (batch[name].to_numpy() for name in columns)
+            log_odds = scipy.special.logit(scores).astype(np.float32)
+            counted = update(counted, log_odds, labels.astype(np.int32))
+    return {key: float(value) for key, value in metric.compute(counted)._asdict().items()}
+
+
+def peak_memory_gib() -> float:
+    """The most memory that any of the processes has held."""
+    held = training.gather_processes(np.array(command.peak_memory_gib()))
+    return round(float(max(held)), 2)
 
 
 if __name__ == "__main__":
