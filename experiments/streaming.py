@@ -115,13 +115,13 @@ def join_processes(options: argparse.Namespace) -> None:
 def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
     """Prepares the rows, then trains and scores each method."""
     shards, environment = data.open_shards(options.folder), records.environment()
-    work, seconds = options.work or options.out / "work", {}
+    work = options.work or options.out / "work"
     train, test = divided(shards, options.held_out)
     started = time.perf_counter()
     fitted = data.preprocessing_of(training.measure_shards(train), train.columns)
-    seconds["measure"] = time.perf_counter() - started
+    measured = time.perf_counter()
     rows, scored = (opened(part, fitted, work, options) for part in (train, test))
-    seconds["prepare"] = time.perf_counter() - started
+    decoded = time.perf_counter()
     made = data.open_stream(
         rows, batch_size=options.batch_size, seed=options.seed, positives=options.positives,
         lanes=options.lanes,
@@ -139,7 +139,9 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
         "processes": jax.process_count(),
         "files": len(shards.files),
         "options": {name: getattr(options, name) for name in _OPTIONS},
-        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "measuring_seconds": round(measured - started, 1),
+        "decoding_seconds": round(decoded - measured, 1),
+        "seconds": round(time.perf_counter() - started, 1),
         "environment": environment,
         "bayes": bayes(test),
         "peak_memory_gib": peak_memory_gib(),
