@@ -161,7 +161,7 @@ def test_seconds_of_training_add_up_over_starts_and_another_stream_needs_other_w
 
 
 def test_what_cannot_run_is_said_in_a_line(tmp_path):
-    with pytest.raises(SystemExit, match=r"manifest.json is missing|no .parquet or .csv file"):
+    with pytest.raises(SystemExit, match=r"manifest.json is missing|there is no .parquet, .csv or"):
         streaming.main([str(tmp_path), "--out", str(tmp_path)])
     with pytest.raises(SystemExit, match=r"--held-out must be from 1 to 5, .* 6 files .*got 6"):
         here(tmp_path, "--held-out", 6)
