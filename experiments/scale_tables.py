@@ -49,7 +49,12 @@ def images(record: dict) -> str:
 
 
 def _scores(found: dict[str, float]) -> list[str]:
-    return [f"{found[name]:.4f}" for name in _SCORES]
+    """The scores, and by how much they may be off for being counted in bins, if it shows."""
+    bounds = (found[f"{name}_bound"] for name in _SCORES)
+    return [
+        f"{found[name]:.4f}" + (f" ± {bound:.4f}" if bound >= 5e-5 else "")
+        for name, bound in zip(_SCORES, bounds, strict=True)
+    ]
 
 
 def _gap(gap: dict[str, float]) -> str:
@@ -63,7 +68,7 @@ def _mean_and_std(values: Sequence[float]) -> str:
 NOTES = {
     "streaming": "Simulated transactions, methods in the middle of their ranges, one run. Seconds "
     "of training by the clock, compilation included; the most memory that the process had held by "
-    "its end, in which pages of mapped files count.",
+    "its end, in which pages of mapped files count; ± is the bound of scores counted in bins.",
     "shuffling": "Simulated transactions. Means over seeds; in parentheses the mean difference "
     "from the order that shuffles all rows anew in each epoch, with its 95% interval.",
     "bagan_images": "MNIST cut to a long tail, the same network and number of steps for each; mean "
