@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 
 from experiments import command, drawing, markdown, paper, records, statistics, tables
 from experiments.extreme_runs import METHODS_OF_TABLE_5, SCORES
-from fal_jax import metrics
 
 Record = dict[str, Any]
 CEILING = "Bayes ceiling"
@@ -201,9 +200,7 @@ def _gap(results: dict[str, list[Record]], method: str, other: str, score: str) 
     gaps = np.array([value - second[seed] for seed, value in first.items() if seed in second])
     if not gaps.size:
         return ""
-    error = float(gaps.std(ddof=1) / np.sqrt(gaps.size)) if gaps.size > 1 else float("inf")
-    ahead = int((gaps > 0).sum())
-    found = metrics.Comparison(float(gaps.mean()), error, gaps.size - 1, ahead, gaps.size)
+    found = statistics.paired(gaps)
     return tables.gap(found, found.p_value())
 
 

@@ -31,7 +31,7 @@ import numpy as np
 import scipy.stats
 from rich.console import Console
 
-from experiments import command, records
+from experiments import command, records, statistics
 from fal_jax import data, metrics, models, training
 from fal_jax.estimators import METHODS, middle_settings
 
@@ -99,8 +99,7 @@ def scored(
     )
     shards = data.open_shards(folder / "rows")
     train = shards.only(range(FILES - HELD_OUT))
-    parts = (data.measure_shard(train, number) for number in range(len(train.files)))
-    fitted = data.preprocessing_of(data.merge_measured(parts), shards.columns)
+    fitted = data.preprocessing_of(training.measure_shards(train), shards.columns)
     table = data.load_transactions(folder / "rows").table
     inputs, split = data.preprocess(table.features, fitted), chunk * (FILES - HELD_OUT)
     rows = jnp.asarray(inputs[:split]), jnp.asarray(table.labels[:split], jnp.int32)
@@ -192,11 +191,7 @@ def differences(by_order: dict[str, list[dict[str, float]]]) -> dict[str, dict[s
         told[order] = {}
         for key in _SCORES:
             pairs = zip(by_order[order], by_order["full"], strict=True)
-            values = np.array([one[key] - other[key] for one, other in pairs])
-            size, ahead = len(values), int((values > 0).sum())
-            found = metrics.Comparison(  # tables are independent: nothing to correct
-                float(values.mean()), float(scipy.stats.sem(values)), size - 1, ahead, size
-            )
+            found = statistics.paired(np.array([one[key] - other[key] for one, other in pairs]))
             half = found.error * float(scipy.stats.t.ppf(0.975, found.freedom))
             told[order][key] = {
                 "mean": round(found.difference, 6),

@@ -101,8 +101,7 @@ def decode(folder: pathlib.Path, rows: int) -> dict[str, Any]:
     shards = data.open_shards(folder / "rows")
 
     def work() -> None:
-        parts = (data.measure_shard(shards, number) for number in range(len(shards.files)))
-        fitted = data.preprocessing_of(data.merge_measured(parts), shards.columns)
+        fitted = data.preprocessing_of(training.measure_shards(shards), shards.columns)
         data.decode_shards(shards, fitted, folder / "decoded")
         (folder / "fitted").write_bytes(pickle.dumps(fitted))
 

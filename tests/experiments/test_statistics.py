@@ -1,7 +1,20 @@
-"""Counts over data sets: by significance, and by the mean."""
+"""A paired test, and counts over data sets: by significance, and by the mean."""
+
+import numpy as np
+import pytest
+import scipy.stats
 
 from experiments import statistics
 from fal_jax import metrics
+
+
+def test_a_paired_test_is_scipys(rng):
+    first, second = rng.normal(0.1, 1.0, (2, 7))
+    found, expected = statistics.paired(first - second), scipy.stats.ttest_rel(first, second)
+    assert found.difference / found.error == pytest.approx(expected.statistic)
+    assert found.p_value() == pytest.approx(expected.pvalue)
+    assert (found.ahead, found.size) == (np.sum(first > second), 7)
+    assert statistics.paired(np.array([0.2])).p_value() == 1
 
 
 def test_a_tally_counts_significance_and_means_apart():
