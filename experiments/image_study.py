@@ -45,10 +45,16 @@ def run(setup: Setup, options: argparse.Namespace, console: Console) -> list[pat
                     progress.update(bar, description=f"{method}, {factor:g}, seed {seed}")
                     follow = _Follower(progress, bar, setup, len(task.train))
                     if seed not in image_records.seeds(record, method):
-                        made = {"seed": seed, "commit": started["commit"]}
+                        made = {"seed": seed, **_made_by(started)}
                         _one(method, task, setup, options, path, record, made, follow)
                     follow.finish()
     return [path for path, _ in opened.values()]
+
+
+def _made_by(environment: dict[str, Any]) -> dict[str, str | None]:
+    """Commit and device, which may change from one run of a record to the next."""
+    device = environment["machine"]["device_kind"]
+    return {"commit": environment["commit"], "device_kind": device}
 
 
 def _one(
