@@ -21,7 +21,7 @@ from fal_jax.data._hashing import crc32
 from fal_jax.data._parsing import Chunk, copy_groups
 
 # Raise it when what is stored, or how a file is parsed, changes.
-_FORMAT = 3
+_FORMAT = 4
 _ARRAYS = ("features", "labels", "groups")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fal_jax.data._columns import Column, check_values
-from fal_jax.data._reading import Dialect, read_frames
+from fal_jax.data._reading import Dialect, check_widths, read_frames
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,14 +64,17 @@ def parse(
     text = {column.name for column in layout.columns if column.num_codes}
     if layout.classes or isinstance(layout.positive, str):
         text.add(layout.label)
-    rows_before = first_row
+    rows_before, is_last_missing = first_row, False
     frames = read_frames(file, layout.header, text=text, dialect=layout.dialect, group=group)
     for frame in frames:
         with _file_named(file):
             features = [_feature(frame[c.name], c, layout, first_row) for c in layout.columns]
             labels = _labels(frame[layout.label], layout, first_row)
         yield Chunk(np.column_stack(features), labels, _copy_keys(frame, layout))
+        is_last_missing |= bool(frame.iloc[:, -1].isna().any())
         first_row += len(frame)
+    if is_last_missing:  # a row that is too short looks so
+        check_widths(file, layout.header, layout.dialect)
     if first_row == rows_before:
         raise ValueError(f"{file} has no rows: get it again.")
 

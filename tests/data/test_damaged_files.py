@@ -70,6 +70,21 @@ def test_what_is_too_much_in_a_row(tmp_path):
             load(file)
 
 
+@pytest.mark.parametrize("name", ["GMSC", "HomeCredit", "PaySim"])
+@pytest.mark.parametrize("row", [10, 40])
+def test_a_row_that_breaks_off_where_values_may_be_missing(tmp_path, name, row):
+    """pandas takes what a row lacks for missing values, which the last columns may have."""
+    file = generated.write(tmp_path, name)
+    lines = file.read_text().splitlines()
+    number = len(lines[0].split(","))
+    lines[row] = lines[row].rpartition(",")[0]
+    file.write_text("\n".join(lines))
+    message = rf"{number} values in every row.* ends at line {row + 1} has {number - 1}: correct it"
+    with pytest.raises(ValueError, match=message):
+        load(file, name)
+    assert not list(tmp_path.glob("cache/*")), "an unfinished table was left in the cache"
+
+
 @pytest.mark.parametrize("ending", [".xz", ".gz", ".bz2", ".zip", ".parquet"])
 @pytest.mark.parametrize("damage", ["truncated", "bytes changed", "empty", "not compressed"])
 def test_damaged_files_are_named(tmp_path, ending, damage):
