@@ -57,7 +57,7 @@ def load_table(
     Raises:
       FileNotFoundError: no such file, with where to get it.
       ValueError: no such name, a file that is damaged, has other columns or another number of
-          rows, or a value that is not what its column holds.
+          rows, a value that is not what its column holds, or rows of one class only.
       OSError: the cache can't be written.
 
     Example:
@@ -79,6 +79,12 @@ def load_table(
     if entry is None:
         check_header(read_header(path), source.layout.header, path)
         entry = write_entry(folder, source.layout.columns, parse(path, source.layout))
+    if entry.labels.min() == entry.labels.max():
+        raise ValueError(
+            f"{path} must have rows of two classes, but {source.layout.label} is "
+            f"{entry.labels[0]} in all of its {len(entry.labels):,} rows: get it from "
+            f"{source.origin}, or take a part with both."
+        )
     rows, known = len(entry.labels), [source.rows, *source.sample_rows]
     if rows not in known and not allow_partial:
         expected = " or, as the known sample, ".join(f"{number:,}" for number in known)

@@ -104,6 +104,14 @@ def test_damaged_files_are_named(tmp_path, ending, damage):
         load(file, "CCFraud")
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_rows_of_one_class_only(tmp_path, label):
+    frame = generated.frame_of("PaySim").assign(isFraud=label)
+    message = rf"_log\.csv must have rows of two classes, but isFraud is {label} in all of its 40"
+    with pytest.raises(ValueError, match=message):
+        load(generated.write(tmp_path, "PaySim", frame), "PaySim")
+
+
 def test_a_plain_file_that_breaks_off(tmp_path):
     file = generated.write(tmp_path, "CCFraud")
     text = file.read_text()
