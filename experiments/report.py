@@ -161,12 +161,28 @@ def results(records_: Group) -> str:
             if cell.doubt
         }
         parts += ["<br>\n".join(sorted(doubts))] if doubts else []
+        parts += [unmoved] if (unmoved := _unmoved(record)) else []
         if record.get("curves"):
             name = f"{study.stem(record)}_curves.png"
             parts += [f"![ROC and precision-recall curves: {study.label(record)}]({name})"]
     missing = [dataset for dataset in study.DATASETS if dataset not in records_]
     parts += [f"Not run: {', '.join(missing)}."] if missing else []
     return "\n\n".join(parts)
+
+
+def _unmoved(record: Record) -> str:
+    """In how many runs the rate of FAML has no say; empty where it always has."""
+    pairs = list(zip(*(record["results"].get(name, []) for name in audit.READINGS), strict=False))
+    same = sum(
+        all(one.get(key) == other.get(key) for key in ("seed", "fold", "settings", "test"))
+        for one, other in pairs
+    )
+    if not same:
+        return ""
+    return (
+        f"In {same} of {len(pairs)} runs {' and '.join(audit.READINGS)} are one and the same: the "
+        "weights kept are of an epoch before their anchors first move."
+    )
 
 
 def _methods(record: Record) -> str:

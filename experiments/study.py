@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments import paper, tables
+from experiments.tables import label as label
 from fal_jax import metrics
 
 Record = dict[str, Any]
@@ -82,13 +83,6 @@ def group(records: Records, protocol: str, budget: str) -> Group:
 def whole(records: Group) -> Group:
     """Those on whole data sets."""
     return {dataset: r for dataset, r in records.items() if not r["is_sample"]}
-
-
-def label(record: Record) -> str:
-    """The data set's name, and of which part of it the record is."""
-    if not record["is_sample"]:
-        return record["dataset"]
-    return f"{record['dataset']} (sample: {record['rows']:,} of {record['rows_expected']:,} rows)"
 
 
 def labels(records: Mapping[str, Record]) -> str:

@@ -13,6 +13,13 @@ RESULTS = pathlib.Path(__file__).parent / "results"
 METRICS = {"auc": "AUC-ROC", "f1": "F1", "balanced_accuracy": "Balanced accuracy"}
 
 
+def label(record: dict) -> str:
+    """The data set's name, and of which part of it the record is."""
+    if not record["is_sample"]:
+        return record["dataset"]
+    return f"{record['dataset']} (sample: {record['rows']:,} of {record['rows_expected']:,} rows)"
+
+
 def values(runs: Sequence[dict], metric: str) -> np.ndarray:
     """A metric of the test part over the seeds, `[seeds]`."""
     return np.array([run["test"][metric] for run in runs])
@@ -133,11 +140,12 @@ def page(folder: pathlib.Path = RESULTS) -> str:
             continue
         environment = record["environment"]
         packages = environment["packages"]
+        sample = f"On {label(record)}. " if record.get("is_sample") else ""
         parts.append(
             f"## {path.stem}\n\n"
             f"`python -m experiments.{' '.join(environment['command'])}` at {environment['commit']}"
             f" in {record['seconds']:.0f} s on {_machine(environment['machine'])}, "
-            f"jax {packages['jax']}. {_NOTES[record['experiment']]}\n\n{draw(record)}"
+            f"jax {packages['jax']}. {sample}{_NOTES[record['experiment']]}\n\n{draw(record)}"
         )
     return "\n\n".join(parts) + "\n"
 

@@ -53,6 +53,16 @@ def test_the_page_of_tables_leaves_the_study_to_its_report(tmp_path):
     assert "satimage" not in tables.page(write(tmp_path, make_record()))
 
 
+def test_the_page_of_tables_names_a_sample(tmp_path):
+    made = make_record("PaySim", sample=51_392)
+    made["environment"] |= {"packages": {"jax": "1.2.3"}}
+    made["environment"]["machine"] |= {"device_kind": "cpu"}
+    (tmp_path / "family_paysim.json").write_text(json.dumps(made))
+    assert "On PaySim (sample: 51,392 of 6,362,620 rows). " in tables.page(tmp_path)
+    (tmp_path / "family_paysim.json").write_text(json.dumps(made | {"is_sample": False}))
+    assert "On PaySim" not in tables.page(tmp_path)
+
+
 def test_a_cell_has_ours_the_papers_and_a_mark_where_it_is_reached(tmp_path):
     levels = {"CE": 0.99, "FAL": 0.5, "LR": 0.99}
     text = page(tmp_path, make_record("SatImage", levels, size=3))
@@ -116,6 +126,16 @@ def test_a_sample_is_named_wherever_its_results_are_and_reaches_no_cell(tmp_path
     sampled = section(report.page(found), f"### {named}")
     assert "✓" not in sampled
     assert "✓" in section(report.page(found), "### SatImage")
+
+
+@pytest.mark.parametrize("same", [0, 1, 3])
+def test_runs_in_which_the_rate_of_faml_has_no_say_are_counted(tmp_path, same):
+    made = make_record(size=3)
+    first, second = (made["results"][name] for name in ("FAML", "FAML-0.999"))
+    second[:same] = first[:same]
+    second[-1:] = [second[-1] | {"settings": {"margin": 1.0}}] if same == 1 else second[-1:]
+    note = f"In {same} of 3 runs FAML and FAML-0.999 are one and the same"
+    assert (note in page(tmp_path, made)) == (same > 0)
 
 
 def test_table_1_is_counted_from_the_records(tmp_path):
