@@ -31,7 +31,15 @@ from fal_jax import data
 def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
     """Runs the ablations; returns the paths of their records, one a data set."""
     options, console = parse(arguments), Console(width=140)
-    return [run_table(name, options, console) for name in options.dataset]
+    names = dict.fromkeys(options.dataset)
+    with command.without_traceback():
+        if len(names) > 1 and options.file:
+            raise ValueError("--file is for one data set: name it with --dataset.")
+        given = {"data_dir": options.data_dir, "file": options.file}
+        loaded = [
+            data.load_table(name, **given, allow_partial=options.allow_partial) for name in names
+        ]
+    return [run_table(table, options, console) for table in loaded]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -41,6 +49,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--dataset", nargs="+", choices=data.TABLES, default=["SatImage"], metavar="NAME",
         help=f"of {', '.join(data.TABLES)} (default: SatImage)")  # fmt: skip
     add("--data-dir", type=pathlib.Path, help="where the data files are (default: FAL_JAX_DATA)")
+    add("--file", type=pathlib.Path, help="the data set's file, if it has another name")
+    add("--allow-partial", action="store_true", help="take a file with other than all rows")
     add("--only", nargs="+", choices=QUESTIONS, default=QUESTIONS, metavar="QUESTION",
         help=f"of {', '.join(QUESTIONS)}; methods always is (default: all)")  # fmt: skip
     add("--seeds", type=command.positive, default=5, help="default: 5")
@@ -50,12 +60,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run_table(name: str, options: argparse.Namespace, console: Console) -> pathlib.Path:
+def run_table(table: data.Table, options: argparse.Namespace, console: Console) -> pathlib.Path:
     """Runs the questions that a record of the same run lacks; returns the path of the record."""
     environment = records.environment()  # at the start: the tree may change while this runs
-    table = data.load_table(name, data_dir=options.data_dir)
     protocol = runs.Protocol(epochs=options.epochs, trials=options.trials)
-    work = tasks.development(table, options.seeds, protocol.validation_fraction)
+    with command.without_traceback():
+        work = tasks.development(table, options.seeds, protocol.validation_fraction)
     description = {
         "experiment": "ablation",
         "dataset": table.name,
@@ -66,19 +76,17 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
         "seeds": options.seeds,
         "options": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
     }
-    path = options.out / f"ablation_{name.lower()}.json"
+    path = options.out / f"ablation_{table.name.lower()}.json"
     before = earlier(path, description, ("made", "results", "averaged"))
-    try:
+    with command.without_traceback():
         parts = Parts(path.with_suffix(".parts"), description | {"commit": environment["commit"]})
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
     made = before["made"]
     for question in dict.fromkeys(("methods", *options.only)):
         if question in made:
             continue
         found = {}
         for variant in variants()[question]:
-            console.print(f"{name}, {question}: {variant}")
+            console.print(f"{table.name}, {question}: {variant}")
             found[variant] = parts.read(variant) or run_variant(
                 question, variant, table, work, protocol
             )
@@ -94,7 +102,7 @@ def run_table(name: str, options: argparse.Namespace, console: Console) -> pathl
     }
     records.write_json(path, record)
     parts.remove()
-    console.print(tables.ablation(record), soft_wrap=True)
+    console.print(f"{tables.label(record)}\n\n{tables.ablation(record)}", soft_wrap=True)
     console.print(f"Record: {path}")
     return path
 

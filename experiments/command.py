@@ -2,6 +2,7 @@
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import multiprocessing
 import os
@@ -9,7 +10,7 @@ import pathlib
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -33,6 +34,29 @@ def positive(text: str, minimum: int = 1) -> int:
 def several(text: str) -> int:
     """A whole number of at least 2, from the command line."""
     return positive(text, minimum=2)
+
+
+_AS_OPTIONS = (
+    ("set allow_partial=True", "add --allow-partial"),
+    ("set data_dir", "set --data-dir"),
+    ("or data_dir", "or --data-dir"),
+    ("leave file out", "leave --file out"),
+)
+
+
+@contextlib.contextmanager
+def without_traceback() -> Iterator[None]:
+    """Ends the command with what is wrong with its files or its options, and nothing more.
+
+    What the library advises by the names of its arguments is said by those of the options.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = str(error)
+        for argument, option in _AS_OPTIONS:
+            message = message.replace(argument, option)
+        raise SystemExit(message) from error
 
 
 def use_all_cores() -> None:

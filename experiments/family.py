@@ -1,6 +1,6 @@
 """Every loss of the library by its name, on one table, with equal budgets.
 
-    python -m experiments.family                       # SatImage: 24 losses, 10 seeds
+    python -m experiments.family                       # SatImage: 33 losses, 10 seeds
     python -m experiments.family --dataset GMSC --methods LA VS LDAM-DRW
 
 Holdouts, search and scores are those of `experiments.fraud`, which takes the same names; the record
@@ -9,6 +9,7 @@ is one of its own. A run that was killed goes on where it was when it is called 
 
 import argparse
 import pathlib
+import shlex
 from collections.abc import Sequence
 
 from experiments import command, fraud
@@ -32,10 +33,11 @@ def parse(arguments: Sequence[str] | None) -> tuple[argparse.Namespace, list[str
     """Reads the command line; what it does not know goes to `experiments.fraud`."""
     parser = command.parser("experiments.family", __doc__)
     names = [*REFERENCES, *FAMILY]
+    listed = ", ".join(map(shlex.quote, names))
     parser.add_argument("--dataset", choices=data.TABLES, default="SatImage", metavar="NAME",
                         help=f"of {', '.join(data.TABLES)} (default: SatImage)")  # fmt: skip
     parser.add_argument("--methods", nargs="+", choices=names, default=names, metavar="METHOD",
-                        help=f"which to run, of: {', '.join(names)} (default: all)")  # fmt: skip
+                        help=f"which to run, of: {listed} (default: all)")  # fmt: skip
     parser.epilog = "All other options are those of experiments.fraud: --seeds, --trials, --out ..."
     return parser.parse_known_args(arguments)
 

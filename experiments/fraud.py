@@ -15,15 +15,25 @@ A run that was killed goes on where it was when it is called again.
 
 import argparse
 import pathlib
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 
-from experiments import command, drawing, records, runs, study, study_figures, tables, tasks
+from experiments import (
+    command,
+    drawing,
+    progress,
+    records,
+    runs,
+    study,
+    study_figures,
+    tables,
+    tasks,
+)
 from experiments.parts import Parts
 from experiments.recording import ALL, STUDY, describe, earlier, gathered
 from fal_jax import data
@@ -39,12 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
     """Runs the study; returns the paths of its records, one a data set."""
     options = parse(arguments)
     console = Console(width=max(Console().width, 100))
-    names = options.dataset
-    if "all" in names:
-        names = data.available_tables(options.data_dir)
-    if len(names) > 1 and (options.file or options.name):
-        raise SystemExit("--file and --name are for one data set: name it with --dataset.")
-    return [run_table(name, options, console) for name in names]
+    return [run_table(table, options, console) for table in loaded(options)]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -60,39 +65,52 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--budget", choices=BUDGETS, default="equal", help="default: equal")
     add("--methods", nargs="+", choices=ALL, default=list(STUDY), metavar="METHOD",
         help=f"which to compare (default: {', '.join(STUDY)}); also of the family: "
-        f"{', '.join(FAMILY)}")  # fmt: skip
+        f"{', '.join(map(shlex.quote, FAMILY))}")  # fmt: skip
     add("--seeds", type=command.positive, default=10, help="holdouts (default: 10)")
     add("--folds", type=command.several, default=10, help="of nested-cv (default: 10)")
     add("--epochs", type=command.positive, default=50, help="default: 50")
-    add("--trials", type=command.positive, default=16, help="settings a method (default: 16)")
+    add("--trials", type=command.positive, default=16,
+        help="settings a method (default: 16); with the paper's budget of LR and XGBoost "
+        "alone")  # fmt: skip
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"),
         help="folder for the record and the figure (default: runs)")  # fmt: skip
     add("--name", help="of the record and the figure (default: by data, protocol and budget)")
     return parser.parse_args(arguments)
 
 
-def run_table(name: str, options: argparse.Namespace, console: Console) -> pathlib.Path:
+def loaded(options: argparse.Namespace) -> list[Table]:
+    """All data sets, before hours go into the first: what is wrong with one is told at once."""
+    with command.without_traceback():
+        names = dict.fromkeys(options.dataset)
+        if "all" in names:
+            names = data.available_tables(options.data_dir)
+        if len(names) > 1 and (options.file or options.name):
+            raise ValueError("--file and --name are for one data set: name it with --dataset.")
+        if options.protocol == "block-holdout" and (other := set(names) - {"SatImage"}):
+            raise ValueError(
+                "--protocol block-holdout is for SatImage, whose rows overlap, not "
+                f"{', '.join(sorted(other))}."
+            )
+        if options.budget == "paper" and (others := set(options.methods) - set(STUDY)):
+            raise ValueError(f"--budget paper has no settings for {', '.join(sorted(others))}.")
+        given = {"data_dir": options.data_dir, "file": options.file}
+        return [
+            data.load_table(name, **given, allow_partial=options.allow_partial) for name in names
+        ]
+
+
+def run_table(table: Table, options: argparse.Namespace, console: Console) -> pathlib.Path:
     """Runs the methods on one data set; returns the path of its record."""
-    if options.protocol == "block-holdout" and name != "SatImage":
-        raise SystemExit(
-            f"--protocol block-holdout is for SatImage, whose rows overlap, not {name}."
-        )
-    if options.budget == "paper" and (others := set(options.methods) - set(STUDY)):
-        raise SystemExit(f"--budget paper has no settings for {', '.join(sorted(others))}.")
     environment = records.environment()  # at the start: the tree may change while this runs
-    table = data.load_table(
-        name, data_dir=options.data_dir, file=options.file, allow_partial=options.allow_partial
-    )
     protocol = runs.Protocol(budget=options.budget, epochs=options.epochs, trials=options.trials)
     number = options.folds if options.protocol == "nested-cv" else options.seeds
-    work = tasks.PROTOCOLS[options.protocol](table, number, protocol.validation_fraction)
-    description = describe(table, work, options, protocol)
+    with command.without_traceback():
+        work = tasks.PROTOCOLS[options.protocol](table, number, protocol.validation_fraction)
+        description = describe(table, work, options, protocol)
     path = options.out / f"{options.name or study.stem(description)}.json"
     before = earlier(path, description)
-    try:
+    with command.without_traceback():
         parts = Parts(path.with_suffix(".parts"), description | {"commit": environment["commit"]})
-    except ValueError as error:
-        raise SystemExit(str(error)) from error
     methods = {name: ALL[name] for name in options.methods if name not in before["made"]}
     found = run_methods(methods, table, work, protocol, parts, console)
     record = description | {"environment": environment if found else before["environment"]}
@@ -115,30 +133,19 @@ def run_methods(
     parts: Parts,
     console: Console,
 ) -> dict[str, dict[str, Any]]:
-    """Runs the methods that are not among the parts yet, with a progress bar over all."""
-    columns = (
-        TextColumn(table.name + ", {task.description:12}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%,"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("left"),
-    )
-    found = {}
-    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-        bar = progress.add_task("", total=len(methods))
-        for number, (name, method) in enumerate(methods.items()):
+    """Runs the methods that are not among the parts yet, and shows how far they are."""
+    found = {name: part for name in methods if (part := parts.read(name)) is not None}
+    missing = [name for name in methods if name not in found]
+    with progress.shown(console, table.name, len(missing)) as show:
+        for number, name in enumerate(missing):
 
-            def on_step(share: float, number: int = number) -> None:
-                progress.update(bar, completed=number + share)
+            def on_step(share: float, number: int = number, name: str = name) -> None:
+                show(name, number + share)
 
-            progress.update(bar, description=name)
-            found[name] = parts.read(name) or run_method(
-                name, method, table, work, protocol, parts, on_step
-            )
+            on_step(0.0)
+            found[name] = run_method(name, methods[name], table, work, protocol, parts, on_step)
             on_step(1.0)
-    return found
+    return {name: found[name] for name in methods}
 
 
 def run_method(

@@ -15,6 +15,7 @@ from experiments.variants import QUESTIONS, WIDTHS, variants
 from fal_jax import losses, models
 from fal_jax.estimators import METHODS, draw_settings
 from fal_jax.training import Batch
+from tests.data import generated
 
 pytestmark = pytest.mark.usefixtures("isolated")
 
@@ -150,6 +151,19 @@ def test_questions_are_added_to_the_record_and_asked_once(tmp_path, monkeypatch)
         assert {q: second[key][q] for q in first[key]} == first[key]
     with pytest.raises(SystemExit, match="another run, which differs in seeds"):
         call("--seeds", 3, *tiny[2:], "pull")
+
+
+def test_a_part_of_a_file_is_a_sample_and_taken_on_request_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(ablation, "variants", lambda: {"methods": {"CE": METHODS["CE"]}})
+    file = generated.write(tmp_path, "CCFraud", generated.frame_of("CCFraud", 300))
+    tiny = ("--dataset", "CCFraud", "--file", file, "--seeds", 2, "--epochs", 1, "--trials", 2)
+    with pytest.raises(SystemExit, match=r"has 300 rows, but .* or add --allow-partial"):
+        call(*tiny, "--out", tmp_path)
+    (record,), printed = call(*tiny, "--only", "methods", "--allow-partial", "--out", tmp_path)
+    assert (record["rows"], record["is_sample"]) == (300, True)
+    assert "CCFraud (sample: 300 of 10,000,000 rows)" in printed
+    with pytest.raises(SystemExit, match="--file is for one data set"):
+        call("--dataset", "CCFraud", "SatImage", "--file", file, "--out", tmp_path)
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path):

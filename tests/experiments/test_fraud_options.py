@@ -111,7 +111,9 @@ def test_a_file_with_other_rows_is_a_sample_wherever_its_results_are(tmp_path, p
     assert study.label(record) == SAMPLE
     assert printed.count(f"{SAMPLE}: mean ± std over holdout") == 1
     assert NO_NEW_SCENE not in printed
-    with pytest.raises(ValueError, match="has 400 rows, but PaySim has 6,362,620 or"):
+    with pytest.raises(
+        SystemExit, match=r"has 400 rows, but PaySim has .*, or add --allow-partial"
+    ):
         call("--dataset", "PaySim", "--file", file, "--methods", "LR", "--out", tmp_path / "whole")
     assert not (tmp_path / "whole").exists()
 
@@ -123,9 +125,44 @@ def test_a_file_with_other_rows_is_a_sample_wherever_its_results_are(tmp_path, p
 )
 def test_a_missing_file_is_answered_by_where_to_get_it(tmp_path, monkeypatch, where):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="get it from Kaggle ealaxi/paysim1"):
+    with pytest.raises(SystemExit, match="get it from Kaggle ealaxi/paysim1"):
         call("--dataset", "PaySim", *where, "--methods", "LR", "--out", "out")
     assert files(tmp_path) == {}
+
+
+def test_all_data_sets_are_looked_at_before_any_runs(tmp_path, paysim, monkeypatch):
+    monkeypatch.setattr(fraud, "run_table", fail)
+    both = ("--dataset", "SatImage", "PaySim", "--data-dir", paysim)
+    with pytest.raises(SystemExit, match="has 400 rows, but PaySim has"):
+        call(*both, "--methods", "LR", "--out", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--dataset", "GMSC", "--data-dir", "missing"), "missing is missing: .* or --data-dir"),
+        (("--file", "sat.trn"), "SatImage is in the package: leave --file out"),
+        (("--protocol", "nested-cv", "--folds", "700"), "at least 700 rows of each class"),
+        (("--out", os.devnull), os.devnull),
+    ],
+    ids=["folder", "file", "folds", "out"],
+)
+def test_what_is_wrong_is_told_without_a_traceback(tmp_path, monkeypatch, arguments, message):
+    """By a `SystemExit` whose message is printed."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match=message):
+        call(*arguments, "--methods", "LR")
+
+
+@pytest.mark.parametrize("positives", [0, 1, 2])
+def test_too_few_positives_for_every_part_are_told(tmp_path, positives):
+    frame = generated.frame_of("CCFraud", 60).assign(fraudRisk=np.arange(60) < positives)
+    file = generated.write(tmp_path, "CCFraud", frame.astype({"fraudRisk": int}))
+    for protocol in ("holdout", "nested-cv"):
+        where = ("--dataset", "CCFraud", "--file", file, "--allow-partial", "--protocol", protocol)
+        with pytest.raises(SystemExit, match=r"must .*class"):
+            call(*where, "--methods", "LR", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("option", ["--file", "--name"])
@@ -147,6 +184,7 @@ def test_help_shows_examples_and_every_option(capsys):
     unwrapped = "".join(printed.split())  # lines may end at a hyphen
     for name in (*data.TABLES, *fraud.ALL):
         assert "".join(name.split()) in unwrapped
+    assert "'ASL,onelabel'" in unwrapped  # one name, not two
 
 
 def test_the_papers_budget_is_for_the_papers_methods():
