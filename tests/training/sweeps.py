@@ -1,7 +1,10 @@
 """Made problems for sweeps, and the models of a sweep trained one at a time by a plain loop."""
 
+import collections
 import dataclasses
 import functools
+import logging
+import re
 from typing import NamedTuple
 
 import jax
@@ -10,8 +13,9 @@ import numpy as np
 from scipy import special
 
 from fal_jax import data, training
-from fal_jax.estimators import METHODS, draw_settings
+from fal_jax.estimators import FAMILY, METHODS, draw_settings
 
+ALL = {**METHODS, **FAMILY}
 WIDTH, HIDDEN, BATCH, EPOCHS = 5, (6, 4), 8, 3
 
 
@@ -19,6 +23,15 @@ def likelihood(logits, labels, where):
     """A metric that no rounding can turn: the mean log-probability of the true class."""
     true = jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=1)[:, 0]
     return jnp.mean(true, where=where)
+
+
+def compiled(caplog, run):
+    """How often each function was compiled, by JAX's own log."""
+    caplog.clear()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING, logger="jax"):
+        run()
+    names = [re.match(r"Compiling jit\((\w+)\)", record.message) for record in caplog.records]
+    return collections.Counter(name.group(1) for name in names if name)
 
 
 class Alone(NamedTuple):
@@ -46,7 +59,7 @@ def make_problem(number, rows=40, validation_rows=24, test_rows=7):
 @functools.cache
 def builder(name):
     """One object a method, so that no test compiles what another one has; FAML moves early."""
-    method = METHODS[name]
+    method = ALL[name]
     if method.rule is not None:
         method = dataclasses.replace(method, fixed={**method.fixed, "every": 4})
     return functools.partial(method.build, num_inputs=WIDTH, num_classes=2, hidden=HIDDEN)
@@ -54,7 +67,7 @@ def builder(name):
 
 def make_settings(name, num_problems, num_trials):
     """Settings `[problems, trials]`, every model with its own."""
-    drawn = draw_settings(METHODS[name], num_problems * num_trials, seed=0)
+    drawn = draw_settings(ALL[name], num_problems * num_trials, seed=0)
     drawn["seed"] = 100 + np.arange(num_problems * num_trials)
     return {name: values.reshape(num_problems, num_trials) for name, values in drawn.items()}
 

@@ -19,6 +19,8 @@ PROBLEMS = sweeps.make_problem(0), sweeps.make_problem(1, 13, 11, 3)
 SETTINGS = sweeps.make_settings("CE", 2, 9)  # chunks of 8: one problem, and trials in two parts
 # The others are cross-entropy on other rows.
 DISTINCT = [name for name, method in METHODS.items() if method.resample is None]
+# Of the family those that draw at random, go by the step, or hold a state or compare rows.
+OF_THE_FAMILY = ["CE-DRW", "GCL", "EQL", "IB", "Smooth AP", "AUCM"]
 run_ce = functools.partial(sweeps.run, sweeps.builder("CE"))
 
 
@@ -41,7 +43,7 @@ def assert_trained_alone(name, settings, problems, sweep):
         assert sweep.table["loss"][row] == pytest.approx(alone.losses[-1], rel=2e-4, abs=2e-4)
 
 
-@pytest.mark.parametrize("name", DISTINCT)
+@pytest.mark.parametrize("name", [*DISTINCT, *OF_THE_FAMILY])
 def test_the_models_are_those_trained_one_at_a_time(name):
     """More trials than devices, several chunks, and a problem with 2 steps beside one with 5.
 
@@ -53,6 +55,18 @@ def test_the_models_are_those_trained_one_at_a_time(name):
     assert_trained_alone(name, settings, PROBLEMS, sweep)
     losses = sweep.table["loss"]
     assert np.unique(losses).size == losses.size  # each model is another one
+
+
+@pytest.mark.parametrize("name", DISTINCT)
+def test_a_method_is_compiled_once_whatever_the_grid(name, caplog):
+    """Four chunks, and then another grid."""
+    build = sweeps.builder(name)
+    settings = sweeps.make_settings(name, 2, 9)
+    run = functools.partial(sweeps.run, build, problems=PROBLEMS, metric=sweeps.likelihood)
+    first = sweeps.compiled(caplog, lambda: run(settings))
+    assert max(first[part] for part in ("_start", "_epoch", "_score")) <= 1  # or by another test
+    others = {key: values[::-1] * 2 for key, values in settings.items()}
+    assert not sweeps.compiled(caplog, lambda: run(others))
 
 
 @pytest.mark.parametrize("name", ["CE", "FAML"])

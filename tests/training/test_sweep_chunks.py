@@ -1,10 +1,8 @@
 """Sweeps in chunks: compiled once, whatever the chunks and devices; loaded lazily, resumed."""
 
-import collections
 import functools
 import gc
 import itertools
-import logging
 import re
 import weakref
 from collections.abc import Sequence
@@ -25,19 +23,10 @@ run_ce = functools.partial(sweeps.run, sweeps.builder("CE"))
 NUM_CHUNKS, NUM_MODELS = 4, 18
 
 
-def compiled(caplog, run):
-    """How often each function was compiled."""
-    caplog.clear()
-    with jax.log_compiles(), caplog.at_level(logging.WARNING, logger="jax"):
-        run()
-    names = [re.match(r"Compiling jit\((\w+)\)", record.message) for record in caplog.records]
-    return collections.Counter(name.group(1) for name in names if name)
-
-
 def test_a_sweep_is_compiled_once_and_the_next_not_at_all(caplog):
     """By JAX's own log of compilations."""
     build = sweeps.builder.__wrapped__("CE")  # a new object, that nothing is compiled for
-    first = compiled(caplog, lambda: sweeps.run(build, SETTINGS, PROBLEMS))
+    first = sweeps.compiled(caplog, lambda: sweeps.run(build, SETTINGS, PROBLEMS))
     assert {name: first[name] for name in ("_start", "_epoch", "_score")} == {
         "_start": 1,
         "_epoch": 1,
@@ -46,7 +35,7 @@ def test_a_sweep_is_compiled_once_and_the_next_not_at_all(caplog):
     others = sweeps.make_problem(5), sweeps.make_problem(6, 20)
     settings = {name: values[::-1] for name, values in SETTINGS.items()}
     options = {"num_epochs": 4, "keep": "last", "evaluate_every": 2, "seed": 3}
-    assert not compiled(caplog, lambda: sweeps.run(build, settings, others, **options))
+    assert not sweeps.compiled(caplog, lambda: sweeps.run(build, settings, others, **options))
 
 
 @pytest.mark.parametrize("models", [1, 1000, None])
