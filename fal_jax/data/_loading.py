@@ -4,6 +4,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+import numpy as np
+
 from fal_jax.data._cache import entry_folder, read_entry, write_entry
 from fal_jax.data._fraud_tables import SOURCES, Source
 from fal_jax.data._parsing import parse
@@ -79,12 +81,7 @@ def load_table(
     if entry is None:
         check_header(read_header(path), source.layout.header, path)
         entry = write_entry(folder, source.layout.columns, parse(path, source.layout))
-    if entry.labels.min() == entry.labels.max():
-        raise ValueError(
-            f"{path} must have rows of two classes, but {source.layout.label} is "
-            f"{entry.labels[0]} in all of its {len(entry.labels):,} rows: get it from "
-            f"{source.origin}, or take a part with both."
-        )
+    _check_classes(entry.labels, source, path)
     rows, known = len(entry.labels), [source.rows, *source.sample_rows]
     if rows not in known and not allow_partial:
         expected = " or, as the known sample, ".join(f"{number:,}" for number in known)
@@ -101,6 +98,16 @@ def load_table(
         columns=entry.columns,
         groups=entry.groups,
     )
+
+
+def _check_classes(labels: np.ndarray, source: Source, path: pathlib.Path) -> None:
+    """Refuses rows of one class."""
+    if labels.min() == labels.max():
+        raise ValueError(
+            f"{path} must have rows of two classes, but {source.layout.label} is {labels[0]} in "
+            f"all of its {len(labels):,} rows: get it from {source.origin}, or take a part with "
+            "both."
+        )
 
 
 def available_tables(data_dir: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
