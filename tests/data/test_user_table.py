@@ -153,6 +153,17 @@ def test_what_does_not_fit_the_file(file, arguments, message):
             data.load_csv(file, **arguments)
 
 
+def test_a_row_that_breaks_off_lacks_more_than_a_value(tmp_path):
+    file = tmp_path / "short.csv"
+    file.write_text("y,a,b\n0,1,2\n1,2\n0,3,\n")
+    columns = Column("a", "number"), Column("b", "number", missing=True)
+    message = r"3 values in every row.* ends at line 3 has 2: correct it"
+    with pytest.raises(ValueError, match=message):
+        data.load_csv(file, label="y", columns=columns)
+    file.write_text("y,a,b\n0,1,2\n1,2,\n0,3,\n")
+    assert np.isnan(data.load_csv(file, label="y", columns=columns).features[:, 1]).sum() == 2
+
+
 def test_columns_of_the_same_name(tmp_path):
     file = tmp_path / "made.csv"
     file.write_text("x,x,y\n1,2,0\n3,4,1\n")
