@@ -26,11 +26,13 @@ class Checkpoint(NamedTuple):
       epoch: epochs done.
       state: all that training carries.
       history: what was reported so far, JSON-ready.
+      run: what tells its run from another, JSON-ready; None where that is not kept.
     """
 
     epoch: int
     state: TrainState
     history: list[dict[str, Any]]
+    run: dict[str, Any] | None = None
 
 
 class Checkpoints:
@@ -88,7 +90,7 @@ class Checkpoints:
                 "on from the one before."
             ) from error
         state = jax.tree.unflatten(structure, found["state"])
-        return Checkpoint(epoch, state, found["report"]["epochs"])
+        return Checkpoint(epoch, state, found["report"]["epochs"], found["report"].get("run"))
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Keeps a checkpoint, and then drops the oldest of more than `keep`.
@@ -98,7 +100,7 @@ class Checkpoints:
         """
         arguments = self._ocp.args.Composite(
             state=self._ocp.args.StandardSave(jax.tree.leaves(checkpoint.state)),
-            report=self._ocp.args.JsonSave({"epochs": checkpoint.history}),
+            report=self._ocp.args.JsonSave({"epochs": checkpoint.history, "run": checkpoint.run}),
         )
         try:
             self._manager.save(checkpoint.epoch, args=arguments, force=True)

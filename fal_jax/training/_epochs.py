@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fal_jax import _records
 from fal_jax.training._checkpoints import Checkpoint, Checkpoints
 from fal_jax.training._minibatches import Minibatches, Rows
 from fal_jax.training._step import TrainState
@@ -45,6 +46,10 @@ def run_epochs(
 ) -> tuple[TrainState, list[dict[str, Any]]]:
     """Trains one network, from its latest checkpoint if there is one.
 
+    A checkpoint is gone on from if this run would have come to it too: by the same settings and
+    seed, and by batches, rates and ends that begin with the same. So a longer run goes on with a
+    shorter one only where nothing in it, like a schedule, depends on the number of steps.
+
     Args:
       programs: from `minibatches`.
       run: what to train on.
@@ -57,11 +62,17 @@ def run_epochs(
       The last state, and for each epoch "epoch" (from 1), "step", the mean "loss" (None if it is
       not finite), "learning_rate" of its last step, and "confusion" `[classes, classes]`, None
       where not scored.
+
+    Raises:
+      ValueError: the latest checkpoint is damaged or of another run, and in what that differs; or a
+        batch can't be split evenly over the devices.
+      OSError: a checkpoint can't be written, and earlier ones stay, or can't be read just now.
     """
     state = programs.start(run.seed, run.settings)
     history: list[dict[str, Any]] = []
     before = None if checkpoints is None else checkpoints.latest(state)
-    if before is not None:
+    if checkpoints is not None and before is not None:
+        _check_same(before, run, checkpoints)
         state, history = before.state, before.history
     for report in history:
         on_epoch(report)
@@ -71,7 +82,7 @@ def run_epochs(
         history.append(report)
         on_epoch(report)
         if checkpoints is not None and (epoch == last or epoch % checkpoint_every == 0):
-            checkpoints.save(Checkpoint(epoch, state, history))
+            checkpoints.save(Checkpoint(epoch, state, history, _told(run, epoch)))
     return state, history
 
 
@@ -102,3 +113,35 @@ def _epoch(
         "learning_rate": rate,
         "confusion": confusion,
     }
+
+
+def _told(run: Run, epochs: int) -> dict[str, Any]:
+    """What the first epochs of a run come of, but for the rows, which are many."""
+    ends = [int(end) for end in run.ends[:epochs]]
+    settings = {f"setting {n}": np.asarray(value).tolist() for n, value in run.settings.items()}
+    batches, rates = run.batches[: ends[-1]], np.asarray(run.rates[: ends[-1]])
+    return settings | {
+        "seed": int(run.seed),
+        "ends": ends,
+        "batches": _records.digest("", [batches]),
+        "rates": _records.digest("", [rates]),
+    }
+
+
+def _check_same(before: Checkpoint, run: Run, kept: Checkpoints) -> None:
+    """Refuses to go on from what this run would not have come to."""
+    if before.epoch > len(run.ends):
+        raise ValueError(
+            f"the checkpoint in {kept.folder} must be of at most the {len(run.ends)} epochs of the "
+            f"run, got {before.epoch}: another run needs another folder."
+        )
+    if before.run is None:  # of a version that did not keep it
+        return
+    told = _told(run, before.epoch)
+    differs = [name for name in told | before.run if told.get(name) != before.run.get(name)]
+    if differs:
+        raise ValueError(
+            f"the checkpoint in {kept.folder} must be of the same run, but differs in "
+            f"{', '.join(differs)}: another run, also one of other epochs whose schedule depends "
+            "on their number, needs another folder."
+        )
