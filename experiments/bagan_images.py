@@ -22,7 +22,7 @@ import numpy as np
 import optax
 from rich.console import Console
 
-from experiments import command, drawing, records
+from experiments import command, drawing, processes, records
 from fal_jax import data, generation, losses, models, resampling, training
 from fal_jax.data import Images
 
@@ -35,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Trains and scores; returns the path of the record."""
     options = parse(arguments)
     environment, started = records.environment(), time.perf_counter()
-    images = data.load_images("mnist", data_dir=options.data_dir)
+    with processes.ending_in_a_line():
+        images = data.load_images("mnist", data_dir=options.data_dir)
     counts = data.long_tail_counts(options.images, 10, imbalance_factor=options.factor)
     console, grid, results = Console(), [], {arm: [] for arm in ARMS}
     for seed in range(options.seeds):

@@ -15,7 +15,8 @@ floor(5000 / factor^(k / 9)) images. The recipe "cui" is that of Cui et al. (CVP
 set is scored with the last weights, and these figures are reported; the best epoch stands beside
 them in the record. --tune draws settings for every method, the same number, and chooses by a part
 of the training images; the test set chooses nothing. One JSON record a factor grows run by run,
-with checkpoints in between.
+with checkpoints in between. --resume goes on after a kill, with the same options; more --methods
+and --seeds may be added. All processes must see the folder of --out.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from collections.abc import Sequence
 import jax
 from rich.console import Console
 
-from experiments import command, image_records, image_runs, image_study
+from experiments import command, image_logs, image_records, image_runs, image_study, processes
 from experiments.image_recipes import NETWORKS, RECIPES, Recipe
 from fal_jax import data
 from fal_jax.estimators import IMAGE_FAMILY, IMAGE_METHODS
@@ -38,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> list[pathlib.Path]:
     """Runs the study; returns the paths of its records, one a factor."""
     options = parse(arguments)
     recipe = chosen_recipe(options)
-    join_processes(options, recipe)
+    split_cpu(options, recipe)
+    processes.join(options)
     console = Console(width=max(Console().width, 100), quiet=jax.process_index() > 0)
-    try:
+    with processes.ending_in_a_line():
+        image_logs.check(options.logdir)
         images = data.load_images(options.dataset, data_dir=options.data_dir)
         setup = image_runs.setup(images, recipe, options.network, options.dtype)
         paths = image_study.run(setup, options, console)
-    except (OSError, ValueError, ImportError) as error:
-        raise SystemExit(str(error)) from error
     if jax.process_index() == 0:  # which alone writes the records
         for path in paths:
             image_records.report(path, console)
@@ -78,11 +79,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--keep-checkpoints", action="store_true", help="also when a run is finished")
     add("--logdir", type=pathlib.Path, help="folder for TensorBoard (needs tensorboardX)")
     add("--devices", type=positive, metavar="N", help="that a CPU is split into (default: cores)")
-    add("--distributed", action="store_true", help="join the processes of the cluster")
-    add("--coordinator", metavar="HOST:PORT", help="of process 0, without a cluster")
-    add("--processes", type=positive, metavar="N", help="their number")
-    add("--process", type=int, metavar="I", help="the number of this one, from 0")
-    return parser.parse_args(arguments)
+    processes.add_options(parser)
+    options = parser.parse_args(arguments)
+    processes.check_options(parser, options)
+    return options
 
 
 def chosen_recipe(options: argparse.Namespace) -> Recipe:
@@ -92,15 +92,11 @@ def chosen_recipe(options: argparse.Namespace) -> Recipe:
     return dataclasses.replace(RECIPES[options.recipe], **given)
 
 
-def join_processes(options: argparse.Namespace, recipe: Recipe) -> None:
-    """Makes the CPU's cores devices and joins the processes, where JAX has not started."""
+def split_cpu(options: argparse.Namespace, recipe: Recipe) -> None:
+    """Makes the CPU's cores devices, where JAX has not started."""
     cores = options.devices or os.cpu_count() or 1
     even = max(d for d in range(1, cores + 1) if math.gcd(d, recipe.batch_size) == d)
     jax.config.update("jax_num_cpu_devices", even)
-    if options.coordinator:
-        jax.distributed.initialize(options.coordinator, options.processes, options.process)
-    elif options.distributed:
-        jax.distributed.initialize()
 
 
 if __name__ == "__main__":

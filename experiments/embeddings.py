@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
 
-from experiments import command, image_runs, records
+from experiments import command, image_runs, processes, records
 from experiments.image_recipes import RECIPES, network
 from fal_jax import data, training
 from fal_jax.data import Images
@@ -32,10 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Trains the networks; returns the path of the record."""
     options = parse(arguments)
     environment, started = records.environment(), time.perf_counter()
-    images = data.load_images("mnist", data_dir=options.data_dir)
     counts = np.full(10, options.images)
     counts[options.minority] = options.rare
-    train = data.long_tail_indices(images.labels, counts, seed=0)
+    with processes.ending_in_a_line():
+        images = data.load_images("mnist", data_dir=options.data_dir)
+        train = data.long_tail_indices(images.labels, counts, seed=0)
     scored = np.arange(len(images.test_labels), dtype=np.int32) + len(images.labels)
     task = image_runs.Task(train, scored, counts, seed=0)
     setup = image_runs.setup(images, RECIPES["plane"], "lenet", "float32")

@@ -1,6 +1,7 @@
 """Curves of a run for TensorBoard."""
 
 import contextlib
+import importlib.util
 import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,10 +20,8 @@ def tensorboard(folder: pathlib.Path | None) -> Iterator[Log]:
     if folder is None or jax.process_index() > 0:
         yield lambda _, __: None
         return
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise ImportError("--logdir needs tensorboardX: pip install tensorboardX") from error
+    from tensorboardX import SummaryWriter
+
     with SummaryWriter(str(folder)) as writer:
 
         def log(epoch: dict[str, Any], class_counts: np.ndarray) -> None:
@@ -31,6 +30,12 @@ def tensorboard(folder: pathlib.Path | None) -> Iterator[Log]:
             writer.flush()
 
         yield log
+
+
+def check(folder: pathlib.Path | None) -> None:
+    """Refuses a folder for curves, before any work is done, where nothing can write them."""
+    if folder is not None and importlib.util.find_spec("tensorboardX") is None:
+        raise ImportError("--logdir needs tensorboardX: pip install tensorboardX")
 
 
 def _scalars(epoch: dict[str, Any], class_counts: np.ndarray) -> dict[str, float]:

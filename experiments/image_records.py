@@ -6,11 +6,13 @@ import json
 import pathlib
 from typing import Any
 
+import jax
 from rich.console import Console
 from rich.table import Table as Grid
 
 from experiments import image_runs, tables
 from experiments.image_runs import Setup
+from experiments.parts import Parts
 from experiments.recording import earlier
 
 Record = dict[str, Any]
@@ -23,13 +25,40 @@ def open_record(
     """The path of a factor's record, and the record as it is or as it begins."""
     description = describe(setup, options, factor)
     path = options.out / f"{stem(description)}.json"
-    if not options.resume and (path.exists() or checkpoint_folder(path).exists()):
+    folder = checkpoint_folder(path)
+    if not options.resume and (path.exists() or folder.exists()):
         raise ValueError(
-            f"{path} has been begun: --resume goes on with it; or move it, or choose another --out."
+            f"{path} has been begun: --resume goes on with it; or move it and {folder.name}, or "
+            "choose another --out."
         )
+    if (folder / "run.json").exists():
+        Parts(folder, description)  # refuses those of other options
     before = earlier(path, description, _GROWING)
     before["environment"] = before["environment"] or environment
     return path, description | before
+
+
+def begin(path: pathlib.Path, record: Record) -> Parts | None:
+    """Keeps beside the checkpoints what they are of; None in process 1 on.
+
+    Raises:
+      OSError: nothing can be written there, which is known before any work is done.
+    """
+    if jax.process_index() > 0:
+        return None
+    description = {key: value for key, value in record.items() if key not in _GROWING}
+    try:
+        return Parts(checkpoint_folder(path), description)
+    except OSError as error:
+        raise OSError(
+            f"{path.parent} can't be written ({error}): choose another --out, or make room."
+        ) from error
+
+
+def end(parts: Parts | None) -> None:
+    """Removes what `begin` has made, if no checkpoint is kept there."""
+    if parts is not None and [path.name for path in parts.folder.iterdir()] == ["run.json"]:
+        parts.remove()
 
 
 def describe(setup: Setup, options: argparse.Namespace, factor: float) -> Record:

@@ -28,7 +28,7 @@ class Parts:
             keys = sorted(k for k in {*before, *description} if before.get(k) != description.get(k))
             raise ValueError(
                 f"{folder} holds parts of another run, which differs in {', '.join(keys)}: go on "
-                "with that one, delete the folder, or choose another --out or --name."
+                "with that one, delete the folder, or choose another --out."
             )
 
     def read(self, name: str) -> dict[str, Any] | None:

@@ -26,7 +26,10 @@ def earlier(
     """What a record that is there already holds under some keys; it must be of the same run."""
     if not path.exists():
         return {key: {} for key in keys}
-    record = json.loads(path.read_text())
+    try:
+        record = json.loads(path.read_text())
+    except ValueError as error:
+        raise SystemExit(f"{path} is damaged ({error}): move it away.") from error
     differs = [
         key
         for key, value in json.loads(json.dumps(description)).items()
@@ -35,7 +38,7 @@ def earlier(
     if differs:
         raise SystemExit(
             f"{path} is the record of another run, which differs in {', '.join(differs)}: move it, "
-            "or choose another --out or --name."
+            "or choose another --out."
         )
     return {key: record[key] for key in keys}
 

@@ -20,7 +20,6 @@ measuring and preparing are of the last start: what it finds decoded takes no ti
 """
 
 import argparse
-import os
 import pathlib
 import time
 from collections.abc import Sequence
@@ -34,7 +33,7 @@ import scipy.special
 from jax.experimental import multihost_utils
 from rich.console import Console
 
-from experiments import command, records
+from experiments import command, processes, records
 from fal_jax import data, metrics, training
 from fal_jax.estimators import METHODS, middle_settings
 
@@ -45,23 +44,16 @@ METHODS_OF_BATCHES = [name for name, method in METHODS.items() if method.resampl
 def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
     """Trains and scores the methods; returns the path of the record."""
     options = parse(arguments)
-    join_processes(options)
+    processes.join(options)
     console = Console(quiet=jax.process_index() > 0)
-    try:
-        with training.watch_processes():
-            if options.simulate and jax.process_index() == 0:
-                data.simulate_transactions(
-                    options.folder, rows=options.simulate, ratio=options.ratio, seed=options.seed,
-                    chunk_rows=-(-options.simulate // options.files),
-                )  # fmt: skip
-            multihost_utils.sync_global_devices("simulated")
-            return run(options, console)
-    except (OSError, ValueError, RuntimeError) as error:
-        if jax.process_count() == 1:
-            raise SystemExit(str(error)) from error
-        # At once: JAX's own way out waits for all processes, also for one that is gone.
-        Console(stderr=True).print(str(error), soft_wrap=True)
-        os._exit(1)
+    with processes.ending_in_a_line():
+        if options.simulate and jax.process_index() == 0:
+            data.simulate_transactions(
+                options.folder, rows=options.simulate, ratio=options.ratio, seed=options.seed,
+                chunk_rows=-(-options.simulate // options.files),
+            )  # fmt: skip
+        multihost_utils.sync_global_devices("simulated")
+        return run(options, console)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -86,30 +78,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "processes, of one seed and stream (default: work beside the record)")  # fmt: skip
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     add("--name", default="streaming", help="of the record (default: streaming)")
-    add("--distributed", action="store_true", help="join the processes of the cluster")
-    add("--coordinator", metavar="HOST:PORT", help="of process 0, without a cluster")
-    add("--processes", type=positive, metavar="N", help="their number")
-    add("--process", type=int, metavar="I", help="the number of this one, from 0")
+    processes.add_options(parser)
     options = parser.parse_args(arguments)
-    numbers = options.coordinator, options.processes, options.process
-    if any(number is not None for number in numbers) and None in numbers:
-        parser.error("--coordinator, --processes and --process go together: give all, or none")
-    if options.coordinator and options.distributed:
-        parser.error("--distributed is for a cluster that JAX knows, --coordinator for any other")
-    if options.coordinator and not 0 <= options.process < options.processes:
-        last = options.processes - 1
-        parser.error(f"--process must be from 0 to {last}, got {options.process}")
+    processes.check_options(parser, options)
     return options
-
-
-def join_processes(options: argparse.Namespace) -> None:
-    """Joins the processes, which notice within half a minute if one is gone."""
-    if options.coordinator:
-        jax.distributed.initialize(
-            options.coordinator, options.processes, options.process, heartbeat_timeout_seconds=30
-        )
-    elif options.distributed:
-        jax.distributed.initialize(heartbeat_timeout_seconds=30)
 
 
 def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
@@ -156,11 +128,11 @@ def run(options: argparse.Namespace, console: Console) -> pathlib.Path:
 
 def divided(shards: data.Shards, held_out: int) -> tuple[data.Shards, data.Shards]:
     """The files to train on and the last ones, to score; each process needs one of both."""
-    files, processes = len(shards.files), jax.process_count()
-    if not processes <= held_out <= files - processes:
+    files, each = len(shards.files), jax.process_count()
+    if not each <= held_out <= files - each:
         raise ValueError(
-            f"--held-out must be from {processes} to {files - processes}, so that of the {files} "
-            f"files {processes} at least are scored and trained on, one a process, got {held_out}."
+            f"--held-out must be from {each} to {files - each}, so that of the {files} "
+            f"files {each} at least are scored and trained on, one a process, got {held_out}."
         )
     return shards.only(range(files - held_out)), shards.only(range(files - held_out, files))
 
@@ -171,8 +143,8 @@ def opened(
     """The files' rows, decoded by the processes between them, or from Parquet."""
     if options.from_parquet:
         return data.parquet_rows(shards, fitted)
-    processes = {"process": jax.process_index(), "processes": jax.process_count()}
-    numbers = data.files_of_process(len(shards.files), **processes).tolist()
+    own = {"process": jax.process_index(), "processes": jax.process_count()}
+    numbers = data.files_of_process(len(shards.files), **own).tolist()
     data.decode_shards(shards, fitted, work / "decoded", numbers=numbers)
     multihost_utils.sync_global_devices("decoded")
     return data.decoded_rows(shards, fitted, work / "decoded")

@@ -86,6 +86,13 @@ def test_a_record_of_another_run_is_refused_by_its_name(tmp_path, change, named)
     assert path.read_bytes() == before
 
 
+def test_a_damaged_record_is_told_by_its_name(tmp_path):
+    path = tmp_path / "record.json"
+    path.write_text('{"rows": 30')
+    with pytest.raises(SystemExit, match=r"record.json is damaged \(.*\): move it away"):
+        recording.earlier(path, described())
+
+
 def test_parts_are_gathered_by_method_and_curves_are_means():
     def run(seed, level):
         curve = np.full(scoring.GRID.size, level).tolist()
