@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -81,10 +81,16 @@ def _resnet(depth: int) -> Callable[..., Model]:
     return functools.partial(models.resnet, depth)
 
 
+def _lenet(num_classes: int, *, channels: int, **options: Any) -> Model:
+    """For MNIST, or for CIFAR's images, which are in colour and larger."""
+    size = 28 if channels == 1 else 32
+    return models.lenet(num_classes, channels=channels, image_size=size, **options)
+
+
 NETWORKS: Mapping[str, Callable[..., Model]] = {
     **{f"resnet{depth}": _resnet(depth) for depth in (20, 32, 44, 56, 110)},
     "small": functools.partial(models.small_convnet, width=16),
-    "lenet": models.lenet,
+    "lenet": _lenet,
     "tiny": functools.partial(models.small_convnet, width=2),
 }
 """By name, `network(num_classes, *, head, channels, dtype) -> Model`."""

@@ -50,9 +50,9 @@ def test_images_are_changed_to_train_on_and_only_scaled_to_score(key, rng):
     assert not np.array_equal(trained, scored)
 
 
+@pytest.mark.parametrize(("channels", "size"), [(1, 28), (3, 32)], ids=["MNIST", "CIFAR"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_network_is_made_for_its_images(name):
-    channels, size = (1, 28) if name == "lenet" else (3, 32)
+def test_every_network_takes_the_images_of_every_data_set(name, channels, size):
     model = network(name, 10, channels, jnp.float32)(models.anchored_head)
     params, stats = jax.eval_shape(model.init, jax.random.key(0))
     inputs = jnp.zeros((2, size, size, channels))
