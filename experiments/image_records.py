@@ -1,9 +1,11 @@
 """Records of the image study: opened, added to, and told as a table."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -25,7 +27,12 @@ def open_record(
     """The path of a factor's record, and the record as it is or as it begins."""
     description = describe(setup, options, factor)
     path = options.out / f"{stem(description)}.json"
-    folder = checkpoint_folder(path)
+    folder, rows = checkpoint_folder(path), sum(description["class_counts"])
+    if setup.recipe.batch_size > rows:
+        raise ValueError(
+            f"--batch-size must be at most {rows}, the training images of --factor {factor:g}, "
+            f"got {setup.recipe.batch_size}."
+        )
     if not options.resume and (path.exists() or folder.exists()):
         raise ValueError(
             f"{path} has been begun: --resume goes on with it; or move it and {folder.name}, or "
@@ -38,27 +45,28 @@ def open_record(
     return path, description | before
 
 
-def begin(path: pathlib.Path, record: Record) -> Parts | None:
-    """Keeps beside the checkpoints what they are of; None in process 1 on.
+@contextlib.contextmanager
+def begun(path: pathlib.Path, record: Record) -> Iterator[None]:
+    """Keeps beside the checkpoints what they are of, until none is there; only process 0 does.
 
     Raises:
       OSError: nothing can be written there, which is known before any work is done.
     """
     if jax.process_index() > 0:
-        return None
+        yield
+        return
     description = {key: value for key, value in record.items() if key not in _GROWING}
     try:
-        return Parts(checkpoint_folder(path), description)
+        parts = Parts(checkpoint_folder(path), description)
     except OSError as error:
         raise OSError(
             f"{path.parent} can't be written ({error}): choose another --out, or make room."
         ) from error
-
-
-def end(parts: Parts | None) -> None:
-    """Removes what `begin` has made, if no checkpoint is kept there."""
-    if parts is not None and [path.name for path in parts.folder.iterdir()] == ["run.json"]:
-        parts.remove()
+    try:
+        yield
+    finally:
+        if not any(parts.folder.glob("*/*")):
+            parts.remove()
 
 
 def describe(setup: Setup, options: argparse.Namespace, factor: float) -> Record:

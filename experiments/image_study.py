@@ -1,6 +1,7 @@
 """The runs of the image study in their order: tuned, trained, recorded one by one."""
 
 import argparse
+import contextlib
 import functools
 import pathlib
 import shutil
@@ -39,9 +40,10 @@ def run(setup: Setup, options: argparse.Namespace, console: Console) -> list[pat
     }
     there = {path.name: [r["tuning"], r["results"]] for path, r in opened.values()}
     processes.agree(there, f"the records in {options.out}")
-    begun = [image_records.begin(path, r) for path, r in opened.values()]
-    lacking = _lacking(opened, options)
-    with _progress(console) as progress:
+    with contextlib.ExitStack() as stack, _progress(console) as progress:
+        for path, record in opened.values():
+            stack.enter_context(image_records.begun(path, record))
+        lacking = _lacking(opened, options)
         bar = progress.add_task("", total=_images(lacking, opened, setup, options))
         for seed, factor, method in lacking:
             path, record = opened[factor]
@@ -50,8 +52,6 @@ def run(setup: Setup, options: argparse.Namespace, console: Console) -> list[pat
             made = {"seed": seed, **_made_by(started)}
             follow = functools.partial(_Follower, progress, bar, setup.recipe.batch_size)
             _one(method, task, setup, options, path, record, made, follow)
-    for parts in begun:
-        image_records.end(parts)
     return [path for path, _ in opened.values()]
 
 

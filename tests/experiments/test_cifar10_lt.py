@@ -60,7 +60,7 @@ def called(tfds, out, *arguments, code=("-m", "experiments.cifar10_lt")):
 
 
 def finished(process, code=0):
-    printed, _ = process.communicate(timeout=300)
+    printed, _ = process.communicate(timeout=600)
     assert process.returncode == code, printed
     return printed
 
@@ -120,7 +120,7 @@ def two(tfds, out, **options):
         address = f"localhost:{free.getsockname()[1]}"
     joined = "--methods", "FAML", "--devices", 1, "--coordinator", address, "--processes", 2
     running = [called(tfds, out, *joined, "--process", i, **options) for i in range(2)]
-    printed = [process.communicate(timeout=300)[0] for process in running]
+    printed = [process.communicate(timeout=600)[0] for process in running]
     return printed, [process.returncode for process in running]
 
 
@@ -218,6 +218,7 @@ def test_tuning_chooses_by_training_images_and_a_record_grows(
     [
         (("--factor", 0.5), "imbalance_factor must be from 1"),
         (("--factor", 25), "imbalance_factor must be from 1 .* to max_per_class = 24"),
+        (("--batch-size", 256), "--batch-size must be at most 128, .* --factor 4, got 256"),
         (("--dataset", "mnist"), "mnist is not prepared in"),
         (("--logdir", "log"), "--logdir needs tensorboardX: pip install"),
         (("--out", "/dev/null/runs"), "/dev/null/runs can't be written .*choose another --out"),
@@ -228,6 +229,18 @@ def test_what_cannot_run_is_said_in_a_line(tfds, tmp_path, arguments, message, m
     with pytest.raises(SystemExit, match=message):
         here(tfds, tmp_path, *arguments)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_failed_before_its_first_checkpoint_is_no_run_to_go_on_with(
+    tfds, tmp_path, monkeypatch
+):
+    def fail(*_, **__):
+        raise ValueError("there is no room on the device")
+
+    monkeypatch.setattr(training, "run_epochs", fail)
+    for size in (16, 8):
+        with pytest.raises(SystemExit, match="there is no room on the device"):
+            here(tfds, tmp_path, "--methods", "CE", "--batch-size", size)
 
 
 def test_digits_that_are_not_prepared_are_said_in_a_line(tmp_path):
