@@ -5,6 +5,8 @@ import inspect
 import itertools
 import re
 
+import jax
+import numpy as np
 import pytest
 
 from tests.introspection import ROOT, public_functions, sources, subpackages
@@ -14,6 +16,7 @@ FUNCTIONS = {
     for subpackage in subpackages()
     for name, function in public_functions(subpackage).items()
 }
+KEYED = {n: f for n, f in FUNCTIONS.items() if "key" in inspect.signature(f).parameters}
 LOSSES = {name: f for name, f in FUNCTIONS.items() if name.startswith("losses.")}
 # The order of what a loss takes: scores or features, labels, anchors or state, what shapes them.
 LOSS_ARGUMENTS = [
@@ -52,8 +55,9 @@ def docstring_lines(node):
     return node.body[0].end_lineno - node.body[0].lineno + 1
 
 
-def test_losses_are_found():
+def test_losses_and_functions_of_a_key_are_found():
     assert "losses.fal_loss" in LOSSES
+    assert {"resampling.smote", "data.flip", "metrics.bootstrap_interval"} <= set(KEYED)
 
 
 @each_function
@@ -68,6 +72,24 @@ def test_a_key_comes_first_and_is_called_key(function):
     names = [p.name for p in parameters(function)]
     assert "rng" not in names
     assert "key" not in names or names[0] == "key"
+
+
+@pytest.mark.parametrize("function", KEYED.values(), ids=KEYED)
+@pytest.mark.parametrize(
+    ("key", "error", "message"),
+    [
+        (0, TypeError, r"key must be a PRNG key, such as jax\.random\.key\(0\), got .*int"),
+        (None, TypeError, "got None of type NoneType"),
+        (np.zeros(2, np.float32), TypeError, "key must be a PRNG key.* got dtype float32"),
+        (jax.random.split(jax.random.key(0)), ValueError, r"key must be one .* shape \(2,\)"),
+    ],
+    ids=["an int", "none", "floats", "two keys"],
+)
+def test_what_is_no_key_is_refused_by_name(function, key, error, message):
+    rest = [None] * (len([p for p in positional(function) if p.default is p.empty]) - 1)
+    named = {p.name: 1 for p in parameters(function) if p.kind is p.KEYWORD_ONLY}
+    with pytest.raises(error, match=message):
+        function(key, *rest, **named)
 
 
 @each_function

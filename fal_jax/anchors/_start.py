@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from fal_jax import _checks
+from fal_jax import _checks, _keys
 
 
 def initial_anchors(
@@ -30,6 +30,7 @@ def initial_anchors(
       `[classes, dim]`, float32, at least 0.
 
     Raises:
+      TypeError: key is no PRNG key.
       ValueError: num_classes is below 2, dim below 1 or a concrete spread not above 0.
 
     Example:
@@ -37,6 +38,7 @@ def initial_anchors(
       >>> jnp.sum((anchors[0] - anchors[1]) ** 2).round(3)
       Array(9., dtype=float32)
     """
+    _keys.checked(key)
     _checks.sizes(num_classes, dim)
     spread = _checks.number("spread", spread, jnp.float32, open_minimum=True)
     anchors = jnp.abs(jax.random.normal(key, (num_classes, dim)))

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from fal_jax import _checks
+from fal_jax import _checks, _keys
 
 
 class Mixed(NamedTuple):
@@ -44,6 +44,7 @@ def pad_and_crop(key: jax.Array, images: ArrayLike, *, padding: int = 4) -> jax.
       As images.
 
     Raises:
+      TypeError: a key that is none.
       ValueError: images of another rank, or padding below 0.
 
     References:
@@ -53,6 +54,7 @@ def pad_and_crop(key: jax.Array, images: ArrayLike, *, padding: int = 4) -> jax.
       >>> pad_and_crop(jax.random.key(0), jnp.ones((2, 4, 4, 1)), padding=1).shape
       (2, 4, 4, 1)
     """
+    _keys.checked(key)
     images = _batch(images)
     if padding < 0:
         raise ValueError(f"padding must be at least 0, got {padding}.")
@@ -79,12 +81,14 @@ def flip(key: jax.Array, images: ArrayLike, *, probability: ArrayLike = 0.5) -> 
       As images.
 
     Raises:
+      TypeError: a key that is none.
       ValueError: images of another rank.
 
     Example:
       >>> flip(jax.random.key(0), jnp.arange(2).reshape(1, 1, 2, 1), probability=1.0).ravel()
       Array([1, 0], dtype=int32)
     """
+    _keys.checked(key)
     images = _batch(images)
     is_flipped = jax.random.bernoulli(key, probability, (len(images),))
     return jnp.where(is_flipped[:, None, None, None], images[:, :, ::-1], images)
@@ -127,6 +131,7 @@ def cutout(key: jax.Array, images: ArrayLike, *, size: int = 16) -> jax.Array:
       As images.
 
     Raises:
+      TypeError: a key that is none.
       ValueError: images of another rank, or size below 0.
 
     References:
@@ -137,6 +142,7 @@ def cutout(key: jax.Array, images: ArrayLike, *, size: int = 16) -> jax.Array:
       >>> int(cutout(jax.random.key(0), jnp.ones((1, 8, 8, 1)), size=1).sum())
       63
     """
+    _keys.checked(key)
     images = _batch(images)
     if size < 0:
         raise ValueError(f"size must be at least 0, got {size}.")
@@ -167,7 +173,7 @@ def mixup(key: jax.Array, images: ArrayLike, *, alpha: ArrayLike = 1.0) -> Mixed
 
     Raises:
       ValueError: images of another rank.
-      TypeError: images that are not floating.
+      TypeError: a key that is none, or images that are not floating.
 
     References:
       Zhang et al., "mixup: Beyond empirical risk minimization", ICLR 2018.
@@ -177,6 +183,7 @@ def mixup(key: jax.Array, images: ArrayLike, *, alpha: ArrayLike = 1.0) -> Mixed
       >>> mixed.inputs.shape, mixed.partners.shape
       ((4, 8, 8, 3), (4,))
     """
+    _keys.checked(key)
     images = _batch(_checks.floating("images", images))
     weight_key, order_key = jax.random.split(key)
     weight = jax.random.beta(weight_key, alpha, alpha)

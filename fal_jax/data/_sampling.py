@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.typing import ArrayLike
 
+from fal_jax import _keys
+
 
 class ClassRows(NamedTuple):
     """The rows of each class, one class after the other.
@@ -76,6 +78,9 @@ def sample_rows(
     Returns:
       `[batch_size]`, int32 row numbers.
 
+    Raises:
+      TypeError: key is no PRNG key.
+
     References:
       Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020,
       Eq. 1; Cao et al., NeurIPS 2019, Sec. 3.3, for the deferral.
@@ -85,6 +90,7 @@ def sample_rows(
       >>> sample_rows(jax.random.key(0), rows, 1000, exponent=0.0).shape
       (1000,)
     """
+    _keys.checked(key)
     of_class, of_row = jax.random.split(key)
     logits = jnp.asarray(exponent, jnp.float32) * jnp.log(rows.counts.astype(jnp.float32))
     # Not by Gumbel numbers, which would be one an example and class.
@@ -113,6 +119,9 @@ def class_aware_rows(
     Returns:
       `[batch_size]`, int32 row numbers.
 
+    Raises:
+      TypeError: key is no PRNG key.
+
     References:
       Shen et al., Relay Backpropagation for Effective Learning of Deep Convolutional Neural
       Networks, ECCV 2016, Sec. 4.1, class-aware sampling.
@@ -122,6 +131,7 @@ def class_aware_rows(
       >>> sorted(class_aware_rows(jax.random.key(0), rows, 6, step=0).tolist())
       [0, 1, 2, 3, 3, 3]
     """
+    _keys.checked(key)
     seed, step = jax.random.bits(key), jnp.asarray(step).astype(jnp.uint32)
     num_classes = jnp.uint32(len(rows.counts))
     position = step * jnp.uint32(batch_size) + jnp.arange(batch_size, dtype=jnp.uint32)

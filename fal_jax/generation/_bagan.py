@@ -11,7 +11,7 @@ import numpy.typing as npt
 import optax
 from jax.typing import ArrayLike
 
-from fal_jax import _checks, data
+from fal_jax import _checks, _keys, data
 from fal_jax.data import ClassRows
 from fal_jax.generation._adversaries import GanLosses, GanState, adversaries
 from fal_jax.generation._coding import CodingState, coding, encode, outputs
@@ -74,11 +74,13 @@ def fit_bagan(
       A `Bagan`.
 
     Raises:
+      TypeError: key is no PRNG key, inputs not floating or labels neither integer nor bool.
       ValueError: sizes below 1, shapes that do not fit, or a class of less than two rows.
 
     References:
       Mariani et al., BAGAN: Data Augmentation with Balancing GAN, 2018.
     """
+    _keys.checked(key)
     table = _checks.floating("inputs", inputs)
     sizes = {"batch_size": batch_size, "coding_steps": coding_steps, "steps": steps}
     for name, value in sizes.items():
@@ -122,8 +124,10 @@ def generate(
       `[rows, ...]`, float32, as the networks give them.
 
     Raises:
+      TypeError: key is no PRNG key.
       ValueError: labels are not of the classes of the Gaussians.
     """
+    _keys.checked(key)
     labels, num_classes = np.asarray(labels, np.int32), len(gaussians.means)
     if labels.ndim != 1 or not labels.size or not 0 <= labels.min() <= labels.max() < num_classes:
         raise ValueError(

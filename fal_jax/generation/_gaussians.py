@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
+from fal_jax import _keys
+
 
 class Gaussians(NamedTuple):
     """A normal distribution of codes for each class.
@@ -77,11 +79,15 @@ def draw_codes(key: jax.Array, gaussians: Gaussians, labels: ArrayLike) -> jax.A
     Returns:
       `[rows, latent]`, float32.
 
+    Raises:
+      TypeError: key is no PRNG key.
+
     Example:
       >>> found = class_gaussians([[0.0], [2.0], [5.0], [5.0]], [0, 0, 1, 1], num_classes=2)
       >>> draw_codes(jax.random.key(0), found, jnp.array([1, 1])).tolist()
       [[5.0], [5.0]]
     """
+    _keys.checked(key)
     means, factors = map(jnp.asarray, gaussians)
     labels = jnp.asarray(labels)
     noise = jax.random.normal(key, (len(labels), means.shape[-1]))

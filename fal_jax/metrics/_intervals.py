@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from fal_jax import _checks
+from fal_jax import _checks, _keys
 from fal_jax.metrics._arrays import FLOAT
 
 
@@ -129,7 +129,7 @@ def bootstrap_interval(
     Raises:
       ValueError: if the shapes differ, level or num_samples is out of range or a known weight is
         negative.
-      TypeError: if a dtype does not fit.
+      TypeError: if key is no PRNG key, or a dtype does not fit.
 
     References:
       Efron and Tibshirani, An introduction to the bootstrap, 1993, ch. 13.
@@ -140,6 +140,7 @@ def bootstrap_interval(
       >>> bootstrap_interval(jax.random.key(0), roc_auc, scores, labels, num_samples=50).high
       Array(1., dtype=float32)
     """
+    _keys.checked(key)
     scores = jnp.asarray(scores)
     labels = _checks.labels(labels, scores.shape[:1], of="scores")
     weighs = _checks.example_weights(weights, jnp.ones(labels.shape), of="labels")

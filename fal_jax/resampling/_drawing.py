@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from fal_jax import _checks
+from fal_jax import _checks, _keys
 
 
 class Segments(NamedTuple):
@@ -47,12 +47,16 @@ def draw(key: jax.Array, segments: Segments, *, num_samples: int) -> Draws:
       `Draws`; steps are uniform in [0, 1), times another such number and 1/2 towards foreign
       neighbours.
 
+    Raises:
+      TypeError: key is no PRNG key.
+
     Example:
       >>> from fal_jax.resampling import smote_segments
       >>> segments = smote_segments(jnp.eye(3), [1, 1, 0], label=1, num_neighbours=1)
       >>> draw(jax.random.key(0), segments, num_samples=4).columns
       Array([0, 0, 0, 0], dtype=int32)
     """
+    _keys.checked(key)
     of_base, of_column, of_step, of_half = jax.random.split(key, 4)
     bases, k = segments.neighbours.shape
     shape, dtype = (num_samples,), segments.shares.dtype
@@ -115,7 +119,7 @@ def smote_sample(
       `[samples, dim]`, floating.
 
     Raises:
-      TypeError: features are not floating.
+      TypeError: key is no PRNG key, or features are not floating.
 
     Example:
       >>> from fal_jax.resampling import smote_segments

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from jax.typing import ArrayLike
 
+from fal_jax import _keys
 from fal_jax.resampling import _blocks, _inputs, _segments
 from fal_jax.resampling._blocks import Joined
 
@@ -35,6 +36,9 @@ def smote(
 
     A row is `x + u (n - x)`, x a row of the class, n one of its k nearest in it, u uniform.
 
+    This is for a whole table before training: it runs on the host, in NumPy, and can't be jitted.
+    Inside a jitted training step `smote_sample` draws rows on the segments of `smote_segments`.
+
     Args:
       key: a PRNG key.
       features: `[rows, dim]`, floating, finite in the rows of `where`.
@@ -48,7 +52,8 @@ def smote(
       `Resampled`: the rows of `where` as they are, then the synthetic ones by ascending label.
 
     Raises:
-      TypeError: features not floating, labels neither integer nor bool, or where not bool.
+      TypeError: key no PRNG key, features not floating, labels neither integer nor bool, or where
+        not bool.
       ValueError: shapes that do not fit, a NaN, a single class, too few rows of a class, or a
           sampling that is out of range or takes rows away.
 
@@ -60,6 +65,7 @@ def smote(
     References:
       Chawla et al., SMOTE: synthetic minority over-sampling technique, JAIR 16, 2002.
     """
+    _keys.checked(key)
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
     def join(label: int, number: int) -> Joined:
@@ -110,6 +116,7 @@ def borderline_smote(
     References:
       Han, Wang and Mao, Borderline-SMOTE, ICIC 2005.
     """
+    _keys.checked(key)
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
     def join(label: int, number: int) -> Joined | None:
@@ -161,6 +168,7 @@ def adasyn(
     References:
       He et al., ADASYN: adaptive synthetic sampling approach, IJCNN 2008, Eq. 1 to 5.
     """
+    _keys.checked(key)
     table, labels, rows = _inputs.table_and_classes(features, labels, where)
 
     def join(label: int, number: int) -> Joined:

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
+from fal_jax import _keys
 from fal_jax.resampling import _inputs
 
 
@@ -27,7 +28,7 @@ def random_oversample(
       `[resampled]`, int32, row numbers: those of `where`, then the repeated by ascending label.
 
     Raises:
-      TypeError: labels neither integer nor bool, or where not bool.
+      TypeError: key no PRNG key, labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a single class, or a sampling that is out of range or
           takes rows away.
 
@@ -35,6 +36,7 @@ def random_oversample(
       >>> random_oversample(jax.random.key(0), np.array([0, 0, 0, 1]))
       array([0, 1, 2, 3, 3, 3], dtype=int32)
     """
+    _keys.checked(key)
     rows = _inputs.rows_of_classes(_inputs.checked_labels(labels), where)
     counts = {label: part.size for label, part in rows.items()}
     chosen = [_inputs.all_rows(rows)]
@@ -66,7 +68,7 @@ def random_undersample(
       drawn, of others ascending.
 
     Raises:
-      TypeError: labels neither integer nor bool, or where not bool.
+      TypeError: key no PRNG key, labels neither integer nor bool, or where not bool.
       ValueError: shapes that do not fit, a single class, or a sampling that is out of range or asks
           for more rows than there are.
 
@@ -74,6 +76,7 @@ def random_undersample(
       >>> random_undersample(jax.random.key(0), np.array([1, 0, 0, 0]))[1]
       np.int32(0)
     """
+    _keys.checked(key)
     rows = _inputs.rows_of_classes(_inputs.checked_labels(labels), where)
     counts = {label: part.size for label, part in rows.items()}
     wanted = _inputs.rows_to_keep(counts, sampling)

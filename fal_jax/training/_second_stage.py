@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import optax
 from jax.typing import ArrayLike
 
+from fal_jax import _keys
 from fal_jax.models import Head, Params
 
 
@@ -22,6 +23,9 @@ def fresh_head(key: jax.Array, params: Params, head: Head) -> Params:
     Returns:
       The parameters, all but the head as they were.
 
+    Raises:
+      TypeError: key is no PRNG key.
+
     References:
       Kang et al., Decoupling Representation and Classifier for Long-Tailed Recognition, ICLR 2020,
       Sec. 4.2.
@@ -31,6 +35,7 @@ def fresh_head(key: jax.Array, params: Params, head: Head) -> Params:
       >>> params, _ = models.mlp(3, 2).init(jax.random.key(0))
       >>> params = fresh_head(jax.random.key(1), params, models.linear_head(2, 8))
     """
+    _keys.checked(key)
     return {**params, "head": head.init(key)}
 
 

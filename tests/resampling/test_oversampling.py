@@ -169,3 +169,9 @@ def test_a_missing_value_is_shown_where_it_is(key, binary):
 def test_a_ratio_is_for_two_classes(key, three_classes):
     with pytest.raises(ValueError, match=r"a ratio for 2 classes only, got 0\.9 for 3"):
         resampling.smote(key, *three_classes, sampling=0.9)
+
+
+def test_a_key_of_either_form_draws_the_same(binary):
+    typed, raw = (make(3) for make in (jax.random.key, jax.random.PRNGKey))
+    ours, theirs = (resampling.smote(key, *binary) for key in (typed, raw))
+    np.testing.assert_array_equal(ours.features, theirs.features)
