@@ -28,14 +28,14 @@ def class_rows(labels: np.ndarray, num_classes: int) -> ClassRows:
     """Sorts the rows by class, on the host, once before training.
 
     Args:
-      labels: `[rows]`, integer in `[0, num_classes)`; every class must have a row.
+      labels: `[rows]`, integer in `[0, num_classes)` or bool; every class must have a row.
       num_classes: at least 2.
 
     Returns:
       A `ClassRows`, for `sample_rows` and `class_aware_rows`.
 
     Raises:
-      TypeError: labels are not integer.
+      TypeError: labels are neither integer nor bool.
       ValueError: labels are not one number a row or out of range, or a class has no row.
 
     Example:
@@ -43,8 +43,8 @@ def class_rows(labels: np.ndarray, num_classes: int) -> ClassRows:
       [1, 0, 2]
     """
     labels = np.asarray(labels)
-    if not np.issubdtype(labels.dtype, np.integer):
-        raise TypeError(f"labels must have an integer dtype, got {labels.dtype}.")
+    if labels.dtype.kind not in "iub":
+        raise TypeError(f"labels must have an integer dtype or bool, got {labels.dtype}.")
     if labels.ndim != 1:
         raise ValueError(f"labels must have shape [rows], got shape {labels.shape}.")
     if labels.size and not 0 <= labels.min() <= labels.max() < num_classes:

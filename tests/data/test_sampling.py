@@ -19,6 +19,15 @@ def test_rows_are_sorted_by_class():
         )
 
 
+def test_bool_labels_are_classes_0_and_1():
+    labels = np.array([True, False, True])
+    ours, theirs = data.class_rows(labels, 2), data.class_rows(labels.astype(int), 2)
+    assert all(jax.tree.map(np.array_equal, ours, theirs))
+    assert ours.rows.tolist() == [1, 0, 2]
+    with pytest.raises(TypeError, match="labels must have an integer dtype or bool, got float64"):
+        data.class_rows(labels.astype(float), 2)
+
+
 @pytest.mark.parametrize("exponent", [1.0, 0.5, 0.0])
 def test_a_class_is_drawn_by_a_power_of_its_count(exponent):
     drawn = np.asarray(data.sample_rows(jax.random.key(0), ROWS, 40_000, exponent=exponent))
