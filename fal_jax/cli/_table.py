@@ -10,6 +10,7 @@ import numpy as np
 from fal_jax import data
 from fal_jax.cli._file import Reading, check_flat, header, row, some
 from fal_jax.data import Column, Found, Survey, Table
+from fal_jax.data._parquet import NotTextError
 from fal_jax.data._parsing import brief
 from fal_jax.estimators._encoding import KINDS, Scaling
 
@@ -63,7 +64,12 @@ def load(
         raise ValueError(f"--drop names columns that the table does not have: {some(unknown)}.")
     names = [name for name in names if name not in drop]
     check_flat(path, names, "leave it out with --drop")
-    found = data.survey_csv(path, label=label, drop=drop, **options)
+    try:
+        found = data.survey_csv(path, label=label, drop=drop, **options)
+    except NotTextError as error:
+        if error.column == label:
+            raise
+        raise ValueError(f"{str(error).removesuffix('.')} with --drop {error.column!r}.") from error
     classes = _classes(found, label, least, fewer, positive)
     columns = _columns(found, scaling, say)
     if len(columns) > found.rows:
@@ -138,6 +144,13 @@ def _columns(found: Survey, scaling: Scaling, say: Say) -> tuple[Column, ...]:
                 f"column {column.name!r} holds numbers and text, the first {brief(value)} at "
                 f"{row(place)}: taken as a category."
             )
+    words = sorted({word for column in kept for word in column.words})
+    if words:
+        say(
+            f"cells that hold {some(words)} are taken as missing, in the columns "
+            f"{some([column.name for column in kept if column.words])}: write another word where "
+            "they mean a category."
+        )
     return tuple(_column(column, found.rows, scaling) for column in kept)
 
 

@@ -12,12 +12,18 @@ import zlib
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
+from fal_jax.data._parquet import parquet_frames
+
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 # What an original file's name may end on, besides its own.
 COMPRESSIONS = (".xz", ".gz", ".bz2", ".zip")
+MISSING_WORDS = frozenset((
+    "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NULL", "null", "None", "NaN", "nan",
+    "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+))  # fmt: skip
+"""Cells of a text file that hold no value, as empty ones; those that pandas takes for it."""
 _ROWS_AT_ONCE, _VALUES_AT_ONCE = 2**17, 2**22
 _TEXTS = (".csv", ".tsv", ".txt")
 
@@ -100,17 +106,20 @@ def read_frames(
     text: Collection[str],
     dialect: Dialect = _PLAIN,
     group: int | None = None,
+    keep_words: bool = False,
 ) -> Iterator["pd.DataFrame"]:
     """All rows, some at a time; the columns named in `text` as text, the others as they look.
 
     Of a Parquet file only the columns in `header`, and only one row group, if it has a number.
+    With `keep_words` missing words in the columns of `text` stay what they are.
     """
     rows_at_once = max(1, min(_ROWS_AT_ONCE, _VALUES_AT_ONCE // len(header)))
     with _damage_named(file):
         if file.suffix == ".parquet":
-            yield from _parquet_frames(file, header, text, group, rows_at_once)
+            yield from parquet_frames(file, header, text, group, rows_at_once)
         else:
-            yield from _csv_frames(file, header, text, dialect, rows_at_once)
+            kept = text if keep_words else ()
+            yield from _csv_frames(file, header, text, kept, dialect, rows_at_once)
 
 
 def check_widths(file: pathlib.Path, header: Sequence[str], dialect: Dialect = _PLAIN) -> None:
@@ -134,13 +143,14 @@ def _csv_frames(
     file: pathlib.Path,
     header: Sequence[str],
     text: Collection[str],
+    kept: Collection[str],
     dialect: Dialect,
     rows_at_once: int,
 ) -> Iterator["pd.DataFrame"]:
     """All rows of a csv file."""
     import pandas as pd
 
-    delimiter = dialect.between(file)
+    delimiter, no_value = dialect.between(file), ["", *MISSING_WORDS]
     with _opened(file, dialect) as stream:
         next(csv.reader(stream, delimiter=delimiter))
         as_text: dict[Hashable, str] = dict.fromkeys(text, "str")
@@ -150,6 +160,8 @@ def _csv_frames(
             names=list(header),
             sep=delimiter,
             dtype=as_text,
+            na_values={n: [""] if n in kept else no_value for n in header} if kept else no_value,
+            keep_default_na=False,
             chunksize=rows_at_once,
             low_memory=False,
         ) as frames:
@@ -158,36 +170,6 @@ def _csv_frames(
             except pd.errors.ParserError:  # whose line numbers are off by the header
                 check_widths(file, header, dialect)
                 raise
-
-
-def _parquet_frames(
-    file: pathlib.Path,
-    header: Sequence[str],
-    text: Collection[str],
-    group: int | None,
-    rows_at_once: int,
-) -> Iterator["pd.DataFrame"]:
-    """All rows of a Parquet file, or those of one group."""
-    import pyarrow as pa
-    import pyarrow.parquet
-
-    with pyarrow.parquet.ParquetFile(file) as parquet:
-        groups = None if group is None else [group]
-        for batch in parquet.iter_batches(rows_at_once, groups, columns=list(header)):
-            columns = [
-                _as_text(column) if name in text else column
-                for name, column in zip(batch.schema.names, batch.columns, strict=True)
-            ]
-            yield pa.RecordBatch.from_arrays(columns, batch.schema.names).to_pandas()
-
-
-def _as_text(column: "pa.Array") -> "pa.Array":
-    """The values as a csv file has them. pandas makes floats of integers with a missing one."""
-    import pyarrow as pa
-
-    if pa.types.is_boolean(column.type):
-        column = pa.DictionaryArray.from_arrays(column.cast(pa.int8()), ["False", "True"])
-    return column.cast(pa.string())
 
 
 @contextlib.contextmanager

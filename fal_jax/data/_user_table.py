@@ -124,7 +124,8 @@ def _found_columns(
     names = [name for name in header if name != label]
     found = survey(path, header, names, None, dialect)
     columns = []
-    for name, present, *_, levels, _ in found.columns:
+    for column in found.columns:
+        name, levels = column.name, column.levels
         if levels is not None and len(levels) > MOST_LEVELS:
             raise ValueError(
                 f"column {name!r} of {path} holds text with more than {MOST_LEVELS} different "
@@ -132,5 +133,5 @@ def _found_columns(
                 f"there as Column({name!r}, 'hashed', buckets=64)."
             )
         kind = "quantile" if levels is None else "category"
-        columns.append(Column(name, kind, present < found.rows, levels or ()))
+        columns.append(Column(name, kind, column.present < found.rows, levels or ()))
     return tuple(columns)

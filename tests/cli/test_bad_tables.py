@@ -74,7 +74,11 @@ REFUSED = {
     ),
     "bytes in a Parquet file": (
         parquet(image=lambda rows: [b"\xff\xd8"] * rows),
-        "column 'image' holds bytes, not text: leave it out",
+        "column 'image' holds bytes, not text: leave it out with --drop 'image'.",
+    ),
+    "bytes for a label": (
+        lambda table, workplace: parquet()(table.assign(Class=b"\xff\xd8"), workplace),
+        "column 'Class' holds bytes, not text: ",
     ),
     "a row without label": (
         with_label(["fraud", "fair", None] + ["fair", "fraud"] * 58 + ["fair"]),
@@ -204,6 +208,14 @@ NOTED = {
         lambda _: LONG.assign(dose=[f"-1.{number:03},5" for number in range(3 * ROWS)]),
         "numbers with commas, such as '-1.000,5', are read as text, in the columns 'dose'",
         3,
+    ),
+    "categories called NA": (
+        lambda table: table.assign(
+            pool=["NA", "good", "fair"] * (ROWS // 3), gate=["None", "N/A", "a", "b"] * (ROWS // 4)
+        ),
+        "cells that hold 'N/A', 'NA', 'None' are taken as missing, in the columns 'pool', 'gate': "
+        "write another word where they mean a category.",
+        5,
     ),
     "more columns than rows": (
         lambda _: WIDE.assign(Class=["a", "b"] * 20),

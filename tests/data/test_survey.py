@@ -1,5 +1,6 @@
 """What a file holds, before it is parsed: columns, classes, and rows that do not fit."""
 
+import io
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from fal_jax import data
 from fal_jax.data import Found
+from fal_jax.data._reading import MISSING_WORDS
 
 CSV = """x,job,mixed,none,same,far,label
 1,clerk,7,,3,1,10
@@ -56,6 +58,34 @@ def test_rows_without_a_label_and_too_many_values(file):
     assert found.unlabelled == 300
     assert len(found.classes) == 257
     assert found.columns[0].has_too_many_levels
+
+
+def test_words_for_no_value_are_told_of_columns_of_text(file):
+    lines = ["a,b,c,y", "NA,x,1,p", ",NA,NA,q", "None,x,nan,p", "NA,w,2,NA"]
+    file.write_text("\n".join(lines) + "\n")
+    found = data.survey_csv(file, label="y")
+    assert [column.words for column in found.columns] == [(), ("NA",), ()]
+    assert [column.present for column in found.columns] == [0, 3, 2]
+    assert found.columns[1].levels == ("w", "x")
+    assert (found.classes, found.unlabelled) == ({"p": 2, "q": 1}, 3)
+    columns = [data.Column("b", "category", missing=True, levels=("w", "x"))]
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    loaded = data.load_csv(file, label="y", classes=("p", "q"), columns=columns)
+    np.testing.assert_array_equal(loaded.features[:, 0], [1, np.nan, 1])
+
+
+def test_in_parquet_a_word_is_a_word(tmp_path):
+    frame = pd.DataFrame({"a": ["NA", "x", None], "y": ["None", "b", "b"]})
+    frame.to_parquet(tmp_path / "made.parquet")
+    found = data.survey_csv(tmp_path / "made.parquet", label="y")
+    assert found.columns == (Found("a", 2, levels=("NA", "x")),)
+    assert (found.classes, found.unlabelled) == ({"None": 1, "b": 2}, None)
+
+
+def test_the_words_for_no_value_are_those_of_pandas():
+    words = sorted(MISSING_WORDS)
+    table = pd.read_csv(io.StringIO("\n".join(["a", *words, '""', "na"])), dtype=str)
+    assert table["a"].isna().tolist() == [True] * (len(words) + 1) + [False]
 
 
 def test_classes_by_their_texts(file):
