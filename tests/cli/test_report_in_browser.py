@@ -167,17 +167,42 @@ def test_the_metrics_of_compare_fit_1280_px_whatever_the_numbers(opened, is_bina
     names = ["FAL", "Label-aware smoothing", "Balanced softmax", "BAGAN+XGBoost", "LightGBM"]
     three = names, ["red", "grey", "green"], [400, 200, 60]
     record, scores = fraud(names) if is_binary else made(*three)
+    known = with_all_metrics(record)
+    page = opened(record, scores, **SCREEN)
+    assert page.locator("#methods thead th").count() == len(known) + 4
+    assert overflows(page) == []
+
+
+def with_all_metrics(record):
+    """Gives the record, in place, the metrics that `compare` writes; returns their names."""
     known = record["table"]["classes"]
-    labels = np.arange(60) % len(known)
+    is_binary = record["table"]["positive"] is not None
+    labels = np.arange(20 * len(known)) % len(known)
     chances = 0.5 * np.eye(len(known))[labels] + 0.5 / len(known)
     measured = _measures.measured(chances, labels, 0.3 if is_binary else None, known)
     for method in record["methods"].values():
         method["metrics"] |= {name: fold_values(0.888, 5) for name in measured}
         del method["metrics"]["a metric of theirs"]
         method["seconds"] = 12_345.0
-    page = opened(record, scores, **SCREEN)
-    assert page.locator("#methods thead th").count() == len(measured) + 4
-    assert overflows(page) == []
+    return list(measured)
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_column_a_class_scrolls_in_its_own_box(opened, width):
+    classes = [f"a class of some length, number {number}" for number in range(40)]
+    record, scores = made(["FAL", "CE"], classes, [20] * 40)
+    with_all_metrics(record)
+    page = opened(record, scores, viewport={"width": width, "height": 800})
+    assert page.locator("#methods thead th").count() > 40
+    assert {"Table of methods", "Confusion matrix"} <= set(overflows(page))
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    box = page.get_by_role("region", name="Table of methods")
+    name = box.locator("tbody th").first
+    before = name.bounding_box()
+    box.evaluate("box => { box.scrollLeft = box.scrollWidth }")
+    assert box.locator("thead th").last.bounding_box()["x"] < width
+    assert name.bounding_box() == before  # stays where it is
+    assert page.evaluate("scrollX") == 0
 
 
 @pytest.mark.parametrize("width", [360, 1400])
