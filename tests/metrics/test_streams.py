@@ -44,6 +44,39 @@ def test_rare_positives_are_within_small_bounds(rng, centre, rate, bounds):
     assert found.average_precision_bound < bounds[1]
 
 
+def linear_threshold_auc(probabilities, labels, num_thresholds=200):
+    """AUC by thresholds evenly spaced on [0, 1] and the trapezoidal rule, as streams often have it.
+
+    The first and last let everything and nothing through, as in Keras.
+    """
+    thresholds = np.linspace(0, 1, num_thresholds)
+    thresholds[[0, -1]] = -1e-7, 1 + 1e-7
+    rates = [
+        1 - np.searchsorted(np.sort(probabilities[labels == side]), thresholds, "right")
+        / np.count_nonzero(labels == side)
+        for side in (0, 1)
+    ]  # fmt: skip
+    return -np.trapezoid(rates[1], rates[0])
+
+
+@pytest.mark.parametrize(
+    ("centre", "rate"), [(-11.2, 1e-3), (-13.8, 1e-4)], ids=["1 in 1000", "1 in 10,000"]
+)
+def test_linear_thresholds_miss_what_the_stream_measures(rng, centre, rate):
+    """Of rare positives the probabilities lie below the second threshold, .005, nearly all."""
+    scores, labels = draw(rng, 400_000, centre)
+    assert rate / 2 < labels.mean() < rate * 2
+    probabilities = special.expit(np.float64(scores))
+    truth = sklearn_metrics.roc_auc_score(labels, probabilities)
+    assert truth - linear_threshold_auc(probabilities, labels) > 0.03
+    # As exact as one likes with thresholds enough: it is the grid that is wrong.
+    assert linear_threshold_auc(probabilities, labels, 2_000_001) == pytest.approx(truth, abs=1e-3)
+    metric = metrics.streaming_ranking()
+    found = metric.compute(metric.update(metric.init(), scores, labels))
+    assert abs(float(found.roc_auc) - truth) <= float(found.roc_auc_bound) + 1e-6
+    assert found.roc_auc_bound < 2e-4
+
+
 def test_coarse_bins_have_honest_bounds(rng):
     for num_bins in (2, 3, 8, 50):
         metric = metrics.streaming_ranking(num_bins=num_bins)
