@@ -6,6 +6,8 @@ import pickle
 import joblib
 import numpy as np
 import pytest
+from imblearn import pipeline as imblearn_pipeline
+from imblearn.over_sampling import SMOTE
 from sklearn import calibration, model_selection, pipeline, preprocessing
 from sklearn.base import clone
 
@@ -29,6 +31,31 @@ def test_in_a_pipeline_and_a_grid_search():
     search = model_selection.GridSearchCV(steps, grid, cv=2, scoring="average_precision").fit(X, Y)
     assert search.best_index_ == 1
     assert search.best_score_ > 0.8
+
+
+def test_re_sampling_is_a_step_of_a_pipeline_of_imbalanced_learn():
+    """As the message on a loss with re-sampling in its name advises."""
+    with pytest.raises(ValueError, match="in a pipeline of imbalanced-learn"):
+        ImbalancedMLPClassifier("CE+SMOTE", **FAST).fit(X, Y)
+    seen = []
+
+    class Seen(ImbalancedMLPClassifier):
+        def fit(self, features, labels):
+            seen.append(np.bincount(labels))
+            return super().fit(features, labels)
+
+    steps = imblearn_pipeline.make_pipeline(
+        preprocessing.StandardScaler(), SMOTE(random_state=0), Seen("CE", **FAST)
+    )
+    found = model_selection.cross_validate(
+        steps, X, Y, cv=3, scoring="roc_auc", return_indices=True
+    )
+    assert found["test_score"].min() > 0.9
+    train = [np.bincount(Y[rows]) for rows in found["indices"]["train"]]
+    assert [counts.tolist() for counts in seen] == [[counts.max()] * 2 for counts in train]
+    fitted = steps.fit(X, Y)
+    assert fitted.predict_proba(X).shape == (len(X), 2)  # rows to predict are not re-sampled
+    assert clone(steps).fit(X, Y).score(X, Y) == fitted.score(X, Y)
 
 
 def test_in_cross_validation_calibration_and_threshold_choice():
