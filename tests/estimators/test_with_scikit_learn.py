@@ -3,6 +3,7 @@
 import io
 import pickle
 
+import jax
 import joblib
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from imblearn.over_sampling import SMOTE
 from sklearn import calibration, model_selection, pipeline, preprocessing
 from sklearn.base import clone
 
+from fal_jax.calibration import correct_priors
 from fal_jax.estimators import FocusedAnchorsClassifier, ImbalancedMLPClassifier
 from tests.estimators.tables import rows
 
@@ -56,6 +58,22 @@ def test_re_sampling_is_a_step_of_a_pipeline_of_imbalanced_learn():
     fitted = steps.fit(X, Y)
     assert fitted.predict_proba(X).shape == (len(X), 2)  # rows to predict are not re-sampled
     assert clone(steps).fit(X, Y).score(X, Y) == fitted.score(X, Y)
+
+
+def test_probabilities_after_re_sampling_are_corrected_by_the_priors():
+    """The rows that calibrate are re-sampled too: as many of either class."""
+    features, labels = rows(1200)
+    train, test = slice(0, 800), slice(800, None)
+    steps = imblearn_pipeline.make_pipeline(
+        SMOTE(random_state=0), ImbalancedMLPClassifier("CE", **FAST)
+    )
+    raw = steps.fit(features[train], labels[train]).predict_proba(features[test])
+    shares = np.bincount(labels[train]) / 800
+    log_odds = correct_priors(np.log(raw), [0.5, 0.5], shares)
+    corrected = np.asarray(jax.nn.softmax(log_odds))
+    truth = labels[test].mean()
+    assert raw[:, 1].mean() > truth + 0.03
+    assert abs(corrected[:, 1].mean() - truth) < 0.01
 
 
 def test_in_cross_validation_calibration_and_threshold_choice():
