@@ -74,7 +74,7 @@ def test_200_random_cases_are_scikit_learns_on_the_host_and_in_a_program(rng, cl
         p, y, w, v = (each[i] for each in (predictions, labels, weights, where))
         kept = v & (w > 0)
         truth = expected(p[kept], y[kept], np.float64(w[kept]), classes)
-        np.testing.assert_allclose(inside[i], truth, rtol=1e-6, atol=2e-6)
+        np.testing.assert_allclose(inside[i], truth, rtol=1e-6, atol=1e-6)
         if i % 4 == 0:
             host = found(p, y, w if is_weighted else None, v, classes)
             np.testing.assert_allclose(host, truth, rtol=1e-6, atol=1e-6)

@@ -90,7 +90,7 @@ def test_200_random_cases_are_scikit_learns_and_the_loops(cases, is_weighted):
     for i in range(CASES):
         t, y, w, v = (each[i] for each in (tables, labels, weights, where))
         truth = expected(np.float64(t[v]), y[v], np.float64(w[v]))
-        np.testing.assert_allclose(inside[i], truth, atol=2e-6)
+        np.testing.assert_allclose(inside[i], truth, atol=1e-6)
         if i % 4 == 0:
             host = found(t.astype(np.float64), y, w if is_weighted else None, v)
             np.testing.assert_allclose(host, truth, atol=1e-6)
