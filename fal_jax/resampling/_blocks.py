@@ -23,6 +23,30 @@ class Joined(NamedTuple):
     bases: np.ndarray | None = None
 
 
+def copy(
+    out: np.ndarray,
+    table: np.ndarray,
+    rows: np.ndarray | None,
+    threads: concurrent.futures.Executor,
+) -> list[concurrent.futures.Future[bool]]:
+    """Copies rows, None for all, in threads; each block tells if it is finite, while in the cache.
+
+    A block of finite values whose sum is not may be told to be none.
+    """
+
+    def copied(number: int) -> bool:
+        span = slice(number * BLOCK, (number + 1) * BLOCK)
+        block = out[span]
+        if rows is None:
+            block[:] = table[span]
+        else:
+            np.take(table, rows[span], axis=0, out=block, mode="clip")
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(block.sum()))
+
+    return [threads.submit(copied, number) for number in range(-(-len(out) // BLOCK))]
+
+
 def fill(
     out: np.ndarray,
     seed: list[int],

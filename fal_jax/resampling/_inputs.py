@@ -45,13 +45,17 @@ def check_finite(table: Table, rows: np.ndarray | None = None) -> None:
 
 
 def table_and_classes(
-    features: ArrayLike, labels: npt.ArrayLike, where: npt.ArrayLike | None
+    features: ArrayLike, labels: npt.ArrayLike, where: npt.ArrayLike | None, *, finite: bool = True
 ) -> tuple[Table, np.ndarray, dict[int, np.ndarray]]:
-    """The features, the labels and the row numbers of each class, all checked."""
+    """The features, the labels and the row numbers of each class, all checked.
+
+    Whether the features are finite is left to the caller unless `finite`.
+    """
     table = table_of(features)
     labels = checked_labels(labels, len(table))
     rows = rows_of_classes(labels, where)
-    check_finite(table, None if where is None else all_rows(rows))
+    if finite:
+        check_finite(table, None if where is None else all_rows(rows))
     return table, labels, rows
 
 

@@ -66,9 +66,11 @@ def smote(
       Chawla et al., SMOTE: synthetic minority over-sampling technique, JAIR 16, 2002.
     """
     _keys.checked(key)
-    table, labels, rows = _inputs.table_and_classes(features, labels, where)
+    table, labels, rows = _inputs.table_and_classes(features, labels, where, finite=False)
 
     def join(label: int, number: int) -> Joined:
+        if not np.isfinite(table[rows[label]]).all():
+            _inputs.check_finite(table, rows[label])
         return Joined(_segments.between_class_rows(table, rows[label], num_neighbours), number)
 
     return _with_synthetic(key, table, labels, rows, sampling, join)
@@ -200,12 +202,13 @@ def _with_synthetic(
     joined = {label: join(label, number) for label, number in wanted.items()}
     parts = {label: part for label, part in joined.items() if part is not None}
     given = sum(counts.values())
-    kept = slice(None) if given == labels.size else _inputs.all_rows(rows)
+    kept = None if given == labels.size else _inputs.all_rows(rows)
     gained = (np.full(part.number, label, np.int32) for label, part in parts.items())
-    names = np.concatenate([labels[kept], *gained])
+    names = np.concatenate([labels if kept is None else labels[kept], *gained])
     features = np.empty((names.size, table.shape[1]), table.dtype)
     stops = given + np.cumsum([0, *(part.number for part in parts.values())])
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as threads:
+        copied = _blocks.copy(features[:given], np.asarray(table), kept, threads)
         made = [
             filled
             for place, part in enumerate(parts.values())
@@ -214,7 +217,8 @@ def _with_synthetic(
                 threads,
             )
         ]  # fmt: skip
-        features[:given] = np.asarray(table)[kept]
         for filled in made:
             filled.result()
+        if not all(block.result() for block in copied):
+            _inputs.check_finite(table, kept)
     return Resampled(features, names)

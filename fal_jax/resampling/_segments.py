@@ -157,7 +157,9 @@ def between_class_rows(table: _inputs.Table, members: np.ndarray, k: int) -> Seg
     _check_enough("num_neighbours", k, members, "to join")
     places = np.arange(members.size, dtype=np.int32)
     near = _search.search(jnp.asarray(table[members]), places, places, k).rows
-    return _segments(members, members[np.asarray(near)], np.zeros(near.shape, bool), table.dtype)
+    # No wait for the search: what comes next may go on beside it.
+    neighbours = jnp.asarray(members)[near]
+    return _segments(members, neighbours, np.zeros(near.shape, bool), table.dtype)
 
 
 def in_danger(
@@ -201,7 +203,7 @@ def foreign_shares(
 
 
 def _segments(
-    bases: np.ndarray, neighbours: np.ndarray, foreign: np.ndarray, dtype: np.dtype
+    bases: np.ndarray, neighbours: ArrayLike, foreign: np.ndarray, dtype: np.dtype
 ) -> Segments:
     shares = jnp.full(bases.size, 1 / bases.size, dtype)
     return Segments(jnp.asarray(bases), jnp.asarray(neighbours), jnp.asarray(foreign), shares)

@@ -1,6 +1,7 @@
 """SMOTE, borderline SMOTE and ADASYN make imbalanced-learn's rows of the same random draws."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from imblearn import over_sampling
@@ -159,11 +160,26 @@ def test_wrong_arguments_are_named(change, error, message, key, binary):
         resampling.smote(key, binary[0], given.pop("labels"), **given)
 
 
-def test_a_missing_value_is_shown_where_it_is(key, binary):
-    features = binary[0].copy()
-    features[7, 2] = np.nan
-    with pytest.raises(ValueError, match=r"features must be finite .* got nan in row 7, column 2"):
-        resampling.smote(key, features, binary[1])
+@pytest.mark.parametrize("function", [resampling.smote, resampling.adasyn])
+@pytest.mark.parametrize("convert", [np.array, jnp.array])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_missing_value_is_shown_where_it_is(key, binary, function, convert, value, label):
+    features, labels = binary[0].copy(), binary[1]
+    row = np.flatnonzero(labels == label)[3]
+    features[row, 2] = value
+    message = rf"features must be finite .* got {value} in row {row}, column 2"
+    with pytest.raises(ValueError, match=message):
+        function(key, convert(features), labels)
+    where = np.arange(len(labels)) != row
+    assert np.isfinite(function(key, convert(features), labels, where=where).features).all()
+
+
+def test_finite_values_may_add_up_to_more_than_float32_holds(key, binary):
+    features = binary[0].astype(np.float32)
+    features[np.flatnonzero(binary[1] == 0)[:2], 0] = 3e38
+    kept = resampling.smote(key, features, binary[1]).features[: len(features)]
+    np.testing.assert_array_equal(kept, features)
 
 
 def test_a_ratio_is_for_two_classes(key, three_classes):
