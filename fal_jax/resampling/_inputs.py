@@ -88,8 +88,13 @@ def rows_of_classes(labels: np.ndarray, where: npt.ArrayLike | None) -> dict[int
 
 
 def _classes(labels: np.ndarray) -> list[int]:
-    """The classes there are, ascending: by counts where these are few, which spares a sort."""
-    if labels.size and 0 <= labels.min() <= labels.max() < labels.size:
+    """The classes there are, ascending: where these are few without a sort."""
+    if not labels.size:
+        return []
+    low, high = int(labels.min()), int(labels.max())
+    if high - low < 2:
+        return sorted({low, high})
+    if low >= 0 and high < labels.size:
         return np.flatnonzero(np.bincount(labels)).tolist()
     return np.unique(labels).tolist()
 

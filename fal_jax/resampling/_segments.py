@@ -158,7 +158,7 @@ def between_class_rows(table: _inputs.Table, members: np.ndarray, k: int) -> Seg
     places = np.arange(members.size, dtype=np.int32)
     near = _search.search(jnp.asarray(table[members]), places, places, k).rows
     # No wait for the search: what comes next may go on beside it.
-    neighbours = jnp.asarray(members)[near]
+    neighbours = jnp.take(jnp.asarray(members), near)
     return _segments(members, neighbours, np.zeros(near.shape, bool), table.dtype)
 
 
