@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 _TESTS = pathlib.Path(__file__).parent
-_MOSTLY_COMPILING = {"cli", "colab", "estimators", "experiments"}
+_MOSTLY_COMPILING = {"cli", "estimators", "experiments"}
 
 # Before JAX starts its backend: devices to split a batch over, and no silent broadcasting between
 # arrays of different rank, which is how logits (4, 1) and labels (4,) make a (4, 4) loss.

@@ -92,7 +92,7 @@ def test_keys_differ_and_a_batch_is_a_function_of_key_and_step():
 @pytest.mark.parametrize(
     ("labels", "error", "message"),
     [
-        (np.array([0.0, 1.0]), TypeError, "integer dtype, got float64"),
+        (np.array([0.0, 1.0]), TypeError, "integer dtype or bool, got float64"),
         (np.array([[0], [1]]), ValueError, r"shape \[rows\], got shape \(2, 1\)"),
         (np.array([0, 3]), ValueError, r"in \[0, 3\), got 0 to 3"),
         (np.array([0, 2]), ValueError, r"no row of classes \[1\]"),
