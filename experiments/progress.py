@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from fal_jax.cli import _printing
 
 OnProgress = Callable[[str, float], None]
 """`on_progress(what runs, done)`, done of the total."""
@@ -21,18 +22,8 @@ def shown(console: Console, title: str, total: int) -> Iterator[OnProgress]:
     if not console.is_terminal:
         yield _lines(console, title, total)
         return
-    columns = (
-        TextColumn(title + ", {task.description:12}"),
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f}%,"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed,"),
-        TimeRemainingColumn(),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=console, speed_estimate_period=600) as progress:
-        bar = progress.add_task("", total=total)
-        yield lambda what, done: progress.update(bar, description=what, completed=done)
+    with _printing.progress(console, total) as show:
+        yield lambda what, done: show(f"{title}, {what:12}", done)
 
 
 def _lines(console: Console, title: str, total: int) -> OnProgress:
