@@ -122,8 +122,8 @@ def run_variant(
 
 
 def dropped(run: runs.Run) -> runs.Run:
-    """The run without its curves."""
-    return {name: value for name, value in run.items() if name != "curves"}
+    """The run without its curves, and without what other metrics would choose."""
+    return {name: value for name, value in run.items() if name not in ("curves", "choices")}
 
 
 if __name__ == "__main__":

@@ -125,13 +125,47 @@ def drawn(method: Method | Baseline, num_tasks: int, protocol: Protocol) -> dict
 
 
 def chosen(trained: Trained, table: Table) -> Run:
-    """The run of the trial with the best average precision on the validation rows."""
+    """The run of the trial with the best average precision on the validation rows.
+
+    Its "choices" are the trials that each metric would choose by itself, on the same rows.
+    """
     precision = _precision(trained, table)
     best = int(np.argmax(precision))
     run = _scored(trained.task, table, trained.validation[best], trained.test[best])
     run["settings"] = {name: values[best].item() for name, values in trained.settings.items()}
     run["trials"] = np.round(precision, 4).tolist()
+    run["choices"] = _choices(trained, table)
     return run
+
+
+def _choices(trained: Trained, table: Table) -> dict[str, dict[str, Any]]:
+    """By metric, the best trial on the validation rows, and what it scores there and in the test.
+
+    The trial's settings are those that `drawn` has in its place; thresholds are its own, and its
+    epoch is as in `train_method`.
+    """
+    labels, test_labels = table.labels[trained.task.validation], table.labels[trained.task.test]
+    thresholds, scores = {}, {}
+    for trial in np.flatnonzero(np.isfinite(trained.validation).all(axis=-1)).tolist():
+        validation = trained.validation[trial]
+        thresholds[trial] = scoring.best_thresholds(validation, labels)
+        scores[trial] = scoring.scored(validation, labels, thresholds[trial])
+    choices = {
+        metric: max(scores, key=lambda trial, metric=metric: scores[trial][metric])
+        for metric in scoring.METRICS
+    }
+    tests = {
+        trial: scoring.scored(trained.test[trial], test_labels, thresholds[trial])
+        for trial in set(choices.values())
+    }
+    return {
+        metric: {
+            "trial": trial,
+            "validation": scores[trial][metric],
+            "test": tests[trial][metric],
+        }
+        for metric, trial in choices.items()
+    }
 
 
 def averaged(trained: Trained, table: Table) -> Run:

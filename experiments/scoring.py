@@ -7,6 +7,11 @@ from sklearn import linear_model, metrics
 
 GRID = np.linspace(0, 1, 101)
 """Where curves are read off."""
+METRICS = (
+    *("auc", "average_precision", "f1", "balanced_accuracy"),
+    *("f1_argmax", "balanced_accuracy_argmax"),
+)
+"""What `scored` measures: by rank, at thresholds given, at arg-max."""
 
 
 def best_thresholds(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:

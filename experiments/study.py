@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from experiments import paper, tables
+from experiments import paper, scoring, tables
 from experiments.tables import label as label
 from fal_jax import metrics
 
@@ -58,7 +58,7 @@ def _check(record: Record, name: str) -> None:
     for key, known in (("dataset", DATASETS), ("protocol", PROTOCOLS), ("budget", BUDGETS)):
         if record[key] not in known:
             raise ValueError(f"{name}: {key} must be one of {', '.join(known)}, got {record[key]}")
-    expected = {*METRICS, *(f"{metric}_argmax" for metric in BY_THRESHOLD)}
+    expected = set(scoring.METRICS)
     for method, runs in record["results"].items():
         if not runs:
             raise ValueError(f"{name} has no run of {method}")

@@ -113,6 +113,10 @@ def test_test_rows_change_nothing_but_what_is_scored_at_the_end():
     after = runs.chosen(runs.train_method(METHODS["CE"], changed, TASKS, PROTOCOL)[0], changed)
     assert before.pop("test") != after.pop("test")
     assert before.pop("curves") != after.pop("curves")
+    tests, others = (
+        [choice.pop("test") for choice in run["choices"].values()] for run in (before, after)
+    )
+    assert tests != others
     assert before == after
 
 
@@ -132,10 +136,32 @@ def test_the_trial_with_the_best_validation_precision_is_chosen():
     assert (run["seed"], run["fold"]) == (0, None)
 
 
+def test_each_metric_chooses_a_trial_by_itself_on_validation_rows():
+    trials = made([0.9, np.nan, 1.0, 1.1, 1.2])
+    # Scores move the same way in both parts: ranks and thresholds stay, arg-max does not.
+    shift = np.array([0.0, 0.0, -0.5, -2.0, 5.0])[:, None]
+    trials = trials._replace(validation=trials.validation + shift, test=trials.test + shift)
+    scores, tests = {}, {}
+    for trial in (0, 2, 3, 4):
+        thresholds = scoring.best_thresholds(trials.validation[trial], LABELS)
+        scores[trial] = scoring.scored(trials.validation[trial], LABELS, thresholds)
+        tests[trial] = scoring.scored(trials.test[trial], TEST_LABELS, thresholds)
+    choices = runs.chosen(trials, TABLE)["choices"]
+    assert set(choices) == set(scores[0])
+    for metric, choice in choices.items():
+        trial = choice["trial"]
+        assert choice["validation"] == scores[trial][metric]
+        assert choice["validation"] == max(score[metric] for score in scores.values())
+        assert choice["test"] == tests[trial][metric]
+    assert len({choice["trial"] for choice in choices.values()}) > 1
+
+
 def test_of_trials_as_good_the_first_is_chosen():
     trials = made([1.0, 1.0])
     trials.validation[1] = trials.validation[0]
-    assert runs.chosen(trials, TABLE)["settings"]["rate"] == 0
+    run = runs.chosen(trials, TABLE)
+    assert run["settings"]["rate"] == 0
+    assert {choice["trial"] for choice in run["choices"].values()} == {0}
 
 
 @pytest.mark.parametrize("finish", [runs.chosen, runs.averaged])
