@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from experiments import (
     audit,
+    choices,
     command,
     drawing,
     front_page,
@@ -161,7 +162,7 @@ def results(records_: Group) -> str:
             if cell.doubt
         }
         parts += ["<br>\n".join(sorted(doubts))] if doubts else []
-        parts += [unmoved] if (unmoved := _unmoved(record)) else []
+        parts += [part for part in (_unmoved(record), choices.section(record)) if part]
         if record.get("curves"):
             name = f"{study.stem(record)}_curves.png"
             parts += [f"![ROC and precision-recall curves: {study.label(record)}]({name})"]
@@ -207,15 +208,7 @@ def _methods(record: Record) -> str:
         ]
         for name in names
     ]
-    return markdown.table(["method", *map(_title, [*headline, *other])], rows)
-
-
-def _title(column: str) -> str:
-    """A metric's name, and at which threshold it is."""
-    metric = column.removesuffix("_argmax")
-    if metric not in study.BY_THRESHOLD:
-        return study.METRICS[metric]
-    return f"{study.METRICS[metric]}, {'arg-max' if column != metric else 'chosen threshold'}"
+    return markdown.table(["method", *map(study.title, [*headline, *other])], rows)
 
 
 def _ours(record: Record, name: str, key: str) -> str:

@@ -100,6 +100,14 @@ def column(metric: str, budget: str) -> str:
     return f"{metric}_argmax" if budget == "paper" and metric in BY_THRESHOLD else metric
 
 
+def title(column: str) -> str:
+    """A metric's name, and at which threshold it is."""
+    metric = column.removesuffix("_argmax")
+    if metric not in BY_THRESHOLD:
+        return METRICS[metric]
+    return f"{METRICS[metric]}, {'arg-max' if column != metric else 'chosen threshold'}"
+
+
 def test_over_train(record: Record) -> float:
     """Test rows for each training row."""
     if record["protocol"] == "holdout":
