@@ -20,9 +20,8 @@ from typing import Any
 
 from rich.console import Console
 
-from experiments import command, records, runs, tables, tasks
+from experiments import command, recording, records, runs, tables, tasks
 from experiments.parts import Parts
-from experiments.recording import earlier
 from experiments.tasks import Task
 from experiments.variants import QUESTIONS, WIDTHS, variants
 from fal_jax import data
@@ -77,7 +76,7 @@ def run_table(table: data.Table, options: argparse.Namespace, console: Console) 
         "options": dataclasses.asdict(protocol) | {"optimizer": "adagrad"},
     }
     path = options.out / f"ablation_{table.name.lower()}.json"
-    before = earlier(path, description, ("made", "results", "averaged"))
+    before = recording.earlier(path, description, ("made", "results", "averaged"))
     with command.without_traceback():
         parts = Parts(path.with_suffix(".parts"), description | {"commit": environment["commit"]})
     made = before["made"]
@@ -93,8 +92,8 @@ def run_table(table: data.Table, options: argparse.Namespace, console: Console) 
             parts.write(variant, found[variant])
         for key in ("results", "averaged"):
             before[key][question] = {variant: part[key] for variant, part in found.items()}
-        seconds = round(sum(part["seconds"] for part in found.values()), 1)
-        made[question] = {"commit": environment["commit"], "seconds": seconds}
+        seconds = sum(part["seconds"] for part in found.values())
+        made[question] = recording.made(environment, seconds)
     record = description | {
         "seconds": round(sum(entry["seconds"] for entry in made.values()), 1),
         "environment": environment,

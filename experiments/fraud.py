@@ -114,7 +114,7 @@ def run_table(table: Table, options: argparse.Namespace, console: Console) -> pa
     methods = {name: ALL[name] for name in options.methods if name not in before["made"]}
     found = run_methods(methods, table, work, protocol, parts, console)
     record = description | {"environment": environment if found else before["environment"]}
-    for key, new in gathered(found, protocol, environment["commit"]).items():
+    for key, new in gathered(found, protocol, environment).items():
         record[key] = before[key] | new
     record["seconds"] = round(sum(made["seconds"] for made in record["made"].values()), 1)
     records.write_json(path, record)

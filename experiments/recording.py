@@ -44,18 +44,27 @@ def earlier(
 
 
 def gathered(
-    found: Mapping[str, dict[str, Any]], protocol: runs.Protocol, commit: str | None
+    found: Mapping[str, dict[str, Any]], protocol: runs.Protocol, environment: Mapping[str, Any]
 ) -> dict[str, dict]:
     """The record's entries by method: how it was made and searched, its runs and mean curves."""
     gathered = {"made": {}, "search": {}, "results": {}, "curves": {}}
     for name, part in found.items():
-        gathered["made"][name] = {"commit": commit, "seconds": round(part["seconds"], 1)}
+        gathered["made"][name] = made(environment, part["seconds"])
         gathered["search"][name] = searched(ALL[name], protocol)
         for row, found_runs in part["rows"].items():
             curves = [run.pop("curves") for run in found_runs]
             gathered["results"][row] = found_runs
             gathered["curves"][row] = scoring.mean_curves(curves)
     return gathered
+
+
+def made(environment: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """How a part of a record was made: others may be added later, elsewhere."""
+    return {
+        "commit": environment["commit"],
+        "processor": environment["machine"]["processor"],
+        "seconds": round(seconds, 1),
+    }
 
 
 def describe(

@@ -145,7 +145,8 @@ def page(folder: pathlib.Path = RESULTS) -> str:
             f"## {path.stem}\n\n"
             f"`python -m experiments.{' '.join(environment['command'])}` at {environment['commit']}"
             f" in {record['seconds']:.0f} s on {_machine(environment['machine'])}, "
-            f"jax {packages['jax']}. {sample}{_NOTES[record['experiment']]}\n\n{draw(record)}"
+            f"jax {packages['jax']}{_added_to(record)}. "
+            f"{sample}{_NOTES[record['experiment']]}\n\n{draw(record)}"
         )
     return "\n\n".join(parts) + "\n"
 
@@ -154,6 +155,20 @@ def _machine(machine: dict) -> str:
     """What a record was made on."""
     host, kind = f"{machine['cores']} cores ({machine['processor']})", machine["device_kind"]
     return host if kind == "cpu" else f"{len(machine['devices'])} {kind}, {host}"
+
+
+def _added_to(record: dict) -> str:
+    """Which parts of a record were made at another commit, and on what."""
+    others: dict[tuple[str, str | None], list[str]] = {}
+    for name, made in record.get("made", {}).items():
+        for one in made if isinstance(made, list) else [made]:
+            if one["commit"] != record["environment"]["commit"]:
+                machine = one.get("processor", one.get("device_kind"))
+                others.setdefault((one["commit"], machine), []).append(name)
+    return "".join(
+        f"; {', '.join(dict.fromkeys(names))} at {commit}{f' on {machine}' if machine else ''}"
+        for (commit, machine), names in others.items()
+    )
 
 
 _RUNS = "Mean ± standard deviation over seeds; differences are paired, ± corrected standard error"

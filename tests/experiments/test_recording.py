@@ -102,11 +102,10 @@ def test_parts_are_gathered_by_method_and_curves_are_means():
         "CE": {"rows": {"CE": [run(0, 0.2), run(1, 0.4)], "CE x8": [run(0, 1)]}, "seconds": 1.26},
         "LR": {"rows": {"LR": [run(0, 0.5)]}, "seconds": 0.04},
     }
-    record = recording.gathered(found, PROTOCOL, COMMIT)
-    assert record["made"] == {
-        "CE": {"commit": COMMIT, "seconds": 1.3},
-        "LR": {"commit": COMMIT, "seconds": 0.0},
-    }
+    environment = {"commit": COMMIT, "machine": {"processor": "Abacus", "cores": 2}}
+    record = recording.gathered(found, PROTOCOL, environment)
+    shared = {"commit": COMMIT, "processor": "Abacus"}
+    assert record["made"] == {"CE": shared | {"seconds": 1.3}, "LR": shared | {"seconds": 0.0}}
     assert record["search"].keys() == {"CE", "LR"}
     first, second = {"seed": 0}, {"seed": 1}
     assert record["results"] == {"CE": [first, second], "CE x8": [first], "LR": [first]}

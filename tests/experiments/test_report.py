@@ -63,6 +63,29 @@ def test_the_page_of_tables_names_a_sample(tmp_path):
     assert "On PaySim" not in tables.page(tmp_path)
 
 
+def test_the_page_of_tables_names_what_was_made_at_another_commit_and_on_what(tmp_path):
+    made = make_record("SatImage")
+    made["environment"] |= {"packages": {"jax": "1.2.3"}}
+    made["environment"]["machine"] |= {"device_kind": "cpu"}
+    commit = made["environment"]["commit"]
+    made["made"] = {
+        "CE": {"commit": "a" * 40, "processor": "Slide rule"},
+        "FAL": {"commit": commit, "processor": "Abacus"},
+        "LR": {"commit": "a" * 40, "processor": "Slide rule"},
+        # A run each, as of images.
+        "FL": [
+            {"commit": "b" * 40},
+            {"commit": "c" * 40, "device_kind": "GPU"},
+            {"commit": commit},
+        ],
+    }
+    (tmp_path / "family_satimage.json").write_text(json.dumps(made))
+    line = f"at {commit} in 12 s on 2 cores (Abacus), jax 1.2.3"
+    others = f"CE, LR at {'a' * 40} on Slide rule; FL at {'b' * 40}; FL at {'c' * 40} on GPU"
+    (tmp_path / "family_satimage.json").write_text(json.dumps(made))
+    assert f"{line}; {others}. " in tables.page(tmp_path)
+
+
 def test_a_cell_has_ours_the_papers_and_a_mark_where_it_is_reached(tmp_path):
     levels = {"CE": 0.99, "FAL": 0.5, "LR": 0.99}
     text = page(tmp_path, make_record("SatImage", levels, size=3))
