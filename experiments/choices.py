@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from experiments import markdown, scoring, statistics, study, tables
-from experiments.study import Record
+from experiments.study import Record, Records
 from fal_jax import metrics
 
 Runs = Sequence[Record]
@@ -13,15 +13,39 @@ METRICS = tuple(metric for metric in scoring.METRICS if metric != "average_preci
 """The study's settings are chosen by average precision: these may choose others."""
 
 
+def own(records: Records, budget: str) -> Records:
+    """The records of a budget that hold choices, as if each metric had chosen its own setting.
+
+    They stand under the budget "own", and read as those of the budget that they come from.
+    """
+    return {
+        (dataset, protocol, "own"): record | {"results": results}
+        for (dataset, protocol, of), record in records.items()
+        if of == budget and (results := _own(record))
+    }
+
+
+def _own(record: Record) -> dict[str, list[Record]]:
+    """The runs of the methods that hold choices, each metric's value that of its own choice."""
+    return {
+        name: [
+            run | {"test": {metric: choice["test"] for metric, choice in run["choices"].items()}}
+            for run in runs
+        ]
+        for name, runs in record["results"].items()
+        if all("choices" in run for run in runs)
+    }
+
+
 def section(record: Record) -> str:
     """Each method at each metric's own choice; empty where the record holds no such choices."""
-    usual = {name: runs for name, runs in record["results"].items() if "choices" in runs[0]}
-    if not usual:
+    chosen = _own(record)
+    if not chosen:
         return ""
-    own = {name: [_by_own_choice(run) for run in runs] for name, runs in usual.items()}
+    usual = {name: record["results"][name] for name in chosen}
     share = study.test_over_train(record)
     rows = [
-        [name, *(_cell(own[name], usual[name], metric, share) for metric in METRICS)]
+        [name, *(_cell(chosen[name], usual[name], metric, share) for metric in METRICS)]
         for name in usual
     ]
     parts = [
@@ -32,17 +56,12 @@ def section(record: Record) -> str:
         "t-test, each comparison by itself.",
         markdown.table(["method", *map(study.title, METRICS)], rows),
     ]
-    if REFERENCE in own and len(own) > 1:
+    if REFERENCE in chosen and len(chosen) > 1:
         verdicts = (
-            f"- {study.title(metric)}: {_verdict(own, metric, share)}" for metric in METRICS
+            f"- {study.title(metric)}: {_verdict(chosen, metric, share)}" for metric in METRICS
         )
         parts += [f"Against {REFERENCE}, both so chosen:", "\n".join(verdicts)]
     return "\n\n".join([*parts, "</details>"])
-
-
-def _by_own_choice(run: Record) -> Record:
-    """The run as if each metric had chosen the setting that it is reported of."""
-    return {"test": {metric: choice["test"] for metric, choice in run["choices"].items()}}
 
 
 def _cell(own: Runs, usual: Runs, metric: str, share: float) -> str:

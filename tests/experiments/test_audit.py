@@ -150,7 +150,26 @@ def test_both_readings_of_faml_are_judged():
     assert found(BETTER, some, "FAML-0.999").verdict == audit.FAILS
     table = audit.section(some)
     assert "**holds (equal budgets, FAML); does not hold (equal budgets, FAML-0.999); " in table
-    assert "can't be told (the paper's settings)**" in table
+    assert "can't be told (the paper's settings); can't be told (the paper's settings, " in table
+
+
+def test_each_metrics_own_choice_is_judged_apart():
+    some = records(0.8, 0.8, budget="paper")
+    for record in some.values():
+        for name, runs in record["results"].items():
+            for run in runs:
+                own = {
+                    metric: value + 0.1 * (name in ANCHORED)
+                    for metric, value in run["test"].items()
+                }
+                run["choices"] = {metric: {"test": value} for metric, value in own.items()}
+    table = audit.section(some)
+    (line,) = [line for line in table.splitlines() if line.startswith(f"| {INCREASE.quote} |")]
+    theirs, equal, usual, own, _ = line.split(" | ")[1:]
+    assert "11 of 12 ahead" in theirs
+    assert "not run whole" in equal
+    assert "FAML: *can't be told*" in usual
+    assert "FAML: *holds*: 12 ahead" in own
 
 
 def test_one_verdict_where_all_agree():
@@ -165,5 +184,5 @@ def test_every_claim_stands_in_the_table():
     lines = audit.section({}).splitlines()
     for claim in claims.CLAIMS:
         (line,) = [line for line in lines if line.startswith(f"| {claim.quote} |")]
-        assert line.count(" | ") == 4
+        assert line.count(" | ") == 5
         assert line.endswith("**can't be told** |")

@@ -66,6 +66,19 @@ def test_folds_are_compared_by_their_own_share_of_test_rows():
     assert "- AUC-ROC: ahead none" in choices.section(made | {"protocol": "holdout"})
 
 
+def test_records_by_own_choices_are_of_the_same_splits_and_only_where_there_are_some():
+    made = record(budget="paper")
+    key = ("SatImage", "holdout", "paper")
+    (((dataset, protocol, name), own),) = choices.own({key: made}, "paper").items()
+    assert (dataset, protocol, name) == ("SatImage", "holdout", "own")
+    assert own["budget"] == "paper"  # so that decisions are read at arg-max
+    for run, other in zip(own["results"]["FAL"], made["results"]["FAL"], strict=True):
+        assert (run["seed"], run["fold"]) == (other["seed"], other["fold"])
+        assert run["test"] == {m: other["choices"][m]["test"] for m in METRICS}
+    assert choices.own({key: made}, "equal") == {}
+    assert choices.own({key: make_record(budget="paper")}, "paper") == {}
+
+
 def test_records_without_choices_and_rows_without_are_left_out(tmp_path):
     assert choices.section(make_record()) == ""
     made = record()
