@@ -134,11 +134,11 @@ def chosen(trained: Trained, table: Table) -> Run:
     run = _scored(trained.task, table, trained.validation[best], trained.test[best])
     run["settings"] = {name: values[best].item() for name, values in trained.settings.items()}
     run["trials"] = np.round(precision, 4).tolist()
-    run["choices"] = _choices(trained, table)
+    run["choices"] = _choices(trained, table, np.flatnonzero(precision >= 0).tolist())
     return run
 
 
-def _choices(trained: Trained, table: Table) -> dict[str, dict[str, Any]]:
+def _choices(trained: Trained, table: Table, among: Sequence[int]) -> dict[str, dict[str, Any]]:
     """By metric, the best trial on the validation rows, and what it scores there and in the test.
 
     The trial's settings are those that `drawn` has in its place; thresholds are its own, and its
@@ -146,7 +146,7 @@ def _choices(trained: Trained, table: Table) -> dict[str, dict[str, Any]]:
     """
     labels, test_labels = table.labels[trained.task.validation], table.labels[trained.task.test]
     thresholds, scores = {}, {}
-    for trial in np.flatnonzero(np.isfinite(trained.validation).all(axis=-1)).tolist():
+    for trial in among:
         validation = trained.validation[trial]
         thresholds[trial] = scoring.best_thresholds(validation, labels)
         scores[trial] = scoring.scored(validation, labels, thresholds[trial])
