@@ -120,7 +120,7 @@ def gaussian_affinities(
 
     Returns:
       `[..., classes]`, in [0, 1], in `promote_types(dtype, float32)`. The gradient of each class
-      flows to its most similar prototype, shared among equals.
+      flows to its most similar prototype, the first among equals.
 
     Raises:
       ValueError: if the shapes do not fit or a concrete sigma is not above 0.
@@ -137,7 +137,10 @@ def gaussian_affinities(
     features, prototypes = _features_and_prototypes(features, prototypes)
     sigma = _checks.number("sigma", sigma, features.dtype, open_minimum=True)
     squared = squared_distances(features, prototypes.reshape(-1, prototypes.shape[-1]))
-    nearest = jnp.min(squared.reshape(*squared.shape[:-1], *prototypes.shape[:2]), axis=-1)
+    of_each_class = squared.reshape(*squared.shape[:-1], *prototypes.shape[:2])
+    # Not `jnp.min`: its gradient is NaN where XLA computes the distances twice and none equals it.
+    first = jnp.argmin(of_each_class, axis=-1, keepdims=True)
+    nearest = jnp.take_along_axis(of_each_class, first, axis=-1)[..., 0]
     return jnp.exp(-nearest / sigma)
 
 
