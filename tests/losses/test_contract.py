@@ -3,6 +3,7 @@
 The losses are the rows of `cases.CASES`; to add one, add its row there. `test_contract_inputs` has
 the inputs that are wrong or masked. Compilation is most of the time that this file takes, and eager
 calls compile each operation by itself: each test compiles few programs, and one alone runs eagerly.
+What float32 can promise is asked of programs that are compiled as users' are.
 """
 
 import chex
@@ -13,6 +14,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from numpy.testing import assert_allclose
 
+from tests.compiling import jit_as_users
 from tests.introspection import public_functions
 from tests.losses.case import POSITIVE, assert_close, floats, split
 from tests.losses.cases import CASES, every_case, over
@@ -40,7 +42,7 @@ def test_agrees_with_the_reference_in_float32_eagerly_and_jitted(case):
     arrays = floats(case.draw(), np.float32)
     expected = case.expected(jax.tree.map(np.asarray, arrays))
     assert_close(case(arrays), expected)
-    assert_close(jax.jit(case)(arrays), expected)
+    assert_close(jit_as_users(case)(arrays), expected)
 
 
 @over(lambda case: case.batched)
@@ -112,7 +114,7 @@ def test_is_finite_up_to_the_hessian_at_extremes(case):
 
         return jax.jacfwd(gradient, has_aux=True)(flat)
 
-    run = jax.jit(jax.vmap(derivatives, in_axes=(case.vmap_axes(arrays), None)))
+    run = jit_as_users(jax.vmap(derivatives, in_axes=(case.vmap_axes(arrays), None)))
     host = jax.tree.map(np.asarray, arrays)
     for gamma in GAMMAS if "gamma" in case.parameters else (None,):
         options = {} if gamma is None else {"gamma": gamma}
@@ -171,7 +173,7 @@ def test_computes_in_at_least_float32(case):
 @over(lambda case: case.options)
 def test_hyper_parameters_may_be_traced_and_a_sweep_compiles_once(case):
     arrays = jax.tree.map(np.asarray, floats(case.draw(), np.float32))
-    swept = jax.jit(jax.vmap(lambda options: case(arrays, **options)))
+    swept = jit_as_users(jax.vmap(lambda options: case(arrays, **options)))
     for scales in ((1.0, 0.5), (0.3, 0.0)):
         settings = [
             {name: (s or 0.1 * (name in POSITIVE)) * v for name, v in case.options.items()}
