@@ -1,4 +1,4 @@
-"""How the tests compile: most quickly, and what is held against equations as users do.
+"""How the tests compile: quickly, and as users do where float32 is held to its precision.
 
 Most of the suite's time would be compiling, of programs that run once on a few rows.
 """
@@ -7,7 +7,8 @@ import functools
 
 import jax
 
-# XLA's defaults, and the cheapest: no optimisation, and the emitters it had before MLIR's.
+# XLA's defaults, and the cheapest: no optimisation, and the emitters it had before MLIR's. A flag
+# that a later XLA has dropped ends the process with its name: take it out here.
 _USUAL = {
     "xla_backend_optimization_level": 3,
     "xla_llvm_disable_expensive_passes": False,

@@ -248,6 +248,14 @@ def test_one_prototype_and_no_margin_rank_as_distances_do(rng):
     assert_close(affinities, np.exp(-losses.squared_distances(features, anchors) / 3))
 
 
+@exactly
+def test_of_equal_prototypes_the_first_alone_moves(rng):
+    features, prototypes = rng.normal(size=(6, 5)), rng.normal(size=(4, 1, 5))
+    slope = jax.grad(lambda p: jnp.sum(losses.gaussian_affinities(features, p)))
+    alone, twice = slope(prototypes), slope(np.repeat(prototypes, 2, axis=1))
+    assert_close(twice, np.concatenate([alone, np.zeros_like(alone)], axis=1))
+
+
 def test_optax_has_the_same_poly_loss(logits, labels):
     ours = losses.poly_loss(logits, labels, epsilon=2.0)
     assert_close(ours, optax.losses.poly_loss_cross_entropy(logits, np.eye(4)[labels]))

@@ -11,6 +11,7 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from fal_jax import models, training
+from fal_jax.models._layers import max_pool
 from tests.compiling import jit_as_users
 
 FIXTURE = pathlib.Path(__file__).with_name("resnet8.npz")
@@ -134,6 +135,13 @@ def test_a_gradient_is_that_of_the_same_network_compiled_otherwise(key, rng, bui
 
     quick, usual = (jit(jax.grad(loss))(params) for jit in (jax.jit, jit_as_users))
     chex.assert_trees_all_close(quick, usual, rtol=1e-3, atol=1e-5)
+
+
+def test_pooling_moves_the_first_of_equals_and_hides_no_nan():
+    slope = jax.grad(lambda inputs: jnp.sum(max_pool(inputs)))(np.ones((1, 2, 2, 3), np.float32))
+    np.testing.assert_array_equal(slope[0, :, :, 0], [[1, 0], [0, 0]])
+    one_nan_each = np.where(np.eye(4), np.nan, 1).astype(np.float32).reshape(4, 2, 2, 1)
+    assert np.isnan(max_pool(one_nan_each)).all()
 
 
 @each_network
