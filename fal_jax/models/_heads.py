@@ -10,6 +10,7 @@ from jax.typing import ArrayLike
 from fal_jax import _checks
 from fal_jax.anchors import initial_anchors
 from fal_jax.losses import cosines, distance_logits, squared_distances
+from fal_jax.models._products import times_columns
 
 HeadParams = dict[str, Any]
 
@@ -49,7 +50,7 @@ def linear_head(num_classes: int, dim: int) -> Head:
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
         kernel, bias = params["kernel"], params["bias"]
-        logits = jnp.einsum("dk,...d->k...", kernel, features, preferred_element_type=jnp.float32)
+        logits = times_columns(kernel, jnp.moveaxis(features, -1, 0))
         return jnp.moveaxis(logits + bias.reshape(-1, *[1] * (logits.ndim - 1)), 0, -1)
 
     return Head(init, apply)

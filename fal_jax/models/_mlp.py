@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 
 from fal_jax.models._heads import Head, linear_head
 from fal_jax.models._model import Model, Outputs, Params, Stats, from_nnx
+from fal_jax.models._products import times_columns
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -113,7 +114,7 @@ class _Body(nnx.Module):
         columns = jnp.moveaxis(inputs, -1, 0)
         for layer, activation in zip(self.layers, self.activations, strict=True):
             assert layer.bias is not None  # it is, by default
-            columns = jnp.tensordot(layer.kernel[...], columns, axes=(0, 0))
+            columns = times_columns(layer.kernel[...], columns)
             columns = columns + layer.bias[...].reshape(-1, *[1] * (columns.ndim - 1))
             columns = columns if activation is None else activation(columns)
         return jnp.moveaxis(columns, 0, -1)

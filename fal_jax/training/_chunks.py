@@ -8,12 +8,11 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fal_jax import _records, data
+from fal_jax import _records
 from fal_jax.models import Params
+from fal_jax.training._feed import Feed, rows_together
 from fal_jax.training._problems import Capacity, Problem
-from fal_jax.training._programs import Best, Carry, Programs, Rows
-
-_BLOCK = 8192  # rows scored at a time
+from fal_jax.training._programs import Best, Carry, Programs, Trace
 
 
 class Options(NamedTuple):
@@ -97,20 +96,25 @@ class Runner(NamedTuple):
         models, shared = programs.shardings
         settings = jax.device_put(dict(chunk.settings), models)
         carry = jax.device_put(_starts(programs, chunk), models)
-        rows = jax.device_put(_stacked([_rows(p, capacity) for p in chunk.problems]), shared)
-        traces = []
-        for epoch in range(1, options.num_epochs + 1):
-            is_last = epoch == options.num_epochs
-            evaluate = is_last or (options.keep_best and epoch % options.evaluate_every == 0)
-            batches = jax.device_put(_batches(chunk, capacity, epoch, options), shared)
+        problems = rows_together(chunk.problems)
+        feed = Feed(problems, chunk.orders, capacity, options.batch_size, options.seed)
+        rows = jax.device_put(feed.rows(), shared)
+        traces: list[Trace] = []
+        was_end = False
+        for epoch, is_end, batches in feed.parts(options.num_epochs):
+            is_due = options.keep_best and epoch % options.evaluate_every == 0
+            evaluate = is_end and (is_due or epoch == options.num_epochs)
             flags = np.int32(epoch), np.bool_(evaluate), np.bool_(options.keep_best)
+            batches = jax.device_put(batches, shared)
             carry, trace = programs.epoch(carry, settings, rows, batches, *flags)
             if traces:
-                jax.block_until_ready(traces[-1])  # one epoch waits while one runs, no more
-                on_epoch()
+                jax.block_until_ready(traces[-1])  # one part waits while one runs, no more
+                if was_end:
+                    on_epoch()
             traces.append(trace)
+            was_end = is_end
         logits = programs.score(carry.best, settings, rows)
-        losses, metrics = jax.tree.map(lambda *epochs: np.stack(epochs, axis=-1), *traces)
+        losses, metrics = _by_epoch(traces, options.num_epochs)
         on_epoch()
         scores = (
             np.asarray(part)[:, :, :size] for part, size in zip(logits, capacity[1:], strict=True)
@@ -144,6 +148,13 @@ def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
         raise ValueError(f"{path} is damaged ({error}): delete it.") from error
 
 
+def _by_epoch(traces: Sequence[Trace], num_epochs: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean losses and metrics `[..., epochs]`, of as many parts for each epoch."""
+    stacked = jax.tree.map(lambda *parts: np.stack(parts, axis=-1), *traces)
+    loss, rows, metric = (leaf.reshape(*leaf.shape[:-1], num_epochs, -1) for leaf in stacked)
+    return loss.sum(-1) / rows.sum(-1), metric[..., -1]
+
+
 def _starts(programs: Programs, chunk: Chunk) -> Carry:
     """Carries `[problems, trials]`, made one by one: as one batch they compile slowly."""
     shape = chunk.key_data.shape[:2]
@@ -158,47 +169,3 @@ def _starts(programs: Programs, chunk: Chunk) -> Carry:
         return np.stack(leaves).reshape(*shape, *leaves[0].shape)
 
     return jax.tree.map(stack, *models)
-
-
-def _batches(chunk: Chunk, capacity: Capacity, epoch: int, options: Options) -> np.ndarray:
-    """Each problem's batches of one epoch, `[problems, steps, batch]`; -1 is padding."""
-    size = options.batch_size
-    batches = np.full((len(chunk.problems), -(-capacity.rows // size), size), -1, np.int32)
-    for part, problem, order in zip(batches, chunk.problems, chunk.orders, strict=True):
-        drawn = data.epoch_batches(
-            len(problem.labels), batch_size=size, num_epochs=1, seed=(options.seed, order, epoch)
-        )
-        part[: drawn.shape[1]] = drawn[0]
-    return batches
-
-
-def _rows(problem: Problem, capacity: Capacity) -> Rows:
-    """A problem's arrays padded to the capacity; the rows to score in blocks."""
-    inputs, labels, validation_inputs, validation_labels, test_inputs = problem
-    return Rows(
-        _padded(inputs, capacity.rows),
-        _padded(labels.astype(np.int32), capacity.rows),
-        _blocks(validation_inputs, capacity.validation_rows),
-        _blocks(validation_labels.astype(np.int32), capacity.validation_rows, fill=-1),
-        _blocks(test_inputs, capacity.test_rows),
-    )
-
-
-def _padded(array: np.ndarray, size: int, fill: int = 0) -> np.ndarray:
-    """The array, filled up to the size given."""
-    if len(array) == size:
-        return array
-    padded = np.full((size, *array.shape[1:]), fill, array.dtype)
-    padded[: len(array)] = array
-    return padded
-
-
-def _blocks(array: np.ndarray, size: int, fill: int = 0) -> np.ndarray:
-    """The array as `[blocks, rows, ...]`, with blocks of one size, filled up."""
-    num_blocks = -(-size // _BLOCK)
-    height = -(-size // max(num_blocks, 1))
-    return _padded(array, num_blocks * height, fill).reshape(num_blocks, height, *array.shape[1:])
-
-
-def _stacked(problems: Sequence[Rows]) -> Rows:
-    return jax.tree.map(lambda *arrays: np.stack(arrays), *problems)

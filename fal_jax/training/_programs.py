@@ -15,7 +15,14 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from fal_jax import metrics
 from fal_jax.models import Model, Params, Stats
-from fal_jax.training._step import Trainer, TrainState, fit, model_params, with_params
+from fal_jax.training._step import (
+    Batch,
+    Trainer,
+    TrainState,
+    advance,
+    model_params,
+    with_params,
+)
 
 Settings = Mapping[str, jax.Array]
 """Hyper-parameters by name; traced scalars inside a program."""
@@ -31,18 +38,32 @@ class Rows(NamedTuple):
     """The rows of one problem on the device, padded; -1 labels the padding.
 
     Attributes:
-      inputs: `[rows, ...]`, to train on.
-      labels: `[rows]`, integer.
+      inputs: `[rows, ...]`, to train on; None where the host draws batches.
+      labels: `[rows]`, integer; likewise.
       validation_inputs: `[blocks, rows, ...]`.
       validation_labels: `[blocks, rows]`.
       test_inputs: `[blocks, rows, ...]`.
     """
 
-    inputs: jax.Array | np.ndarray
-    labels: jax.Array | np.ndarray
+    inputs: jax.Array | np.ndarray | None
+    labels: jax.Array | np.ndarray | None
     validation_inputs: jax.Array | np.ndarray
     validation_labels: jax.Array | np.ndarray
     test_inputs: jax.Array | np.ndarray
+
+
+class Drawn(NamedTuple):
+    """Batches of one problem that the host drew.
+
+    Attributes:
+      inputs: `[steps, batch, ...]`.
+      labels: `[steps, batch]`, integer.
+      where: `[steps, batch]`, bool, False for padding.
+    """
+
+    inputs: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
+    where: jax.Array | np.ndarray
 
 
 class Best(NamedTuple):
@@ -65,9 +86,16 @@ class Carry(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a model reports of an epoch: its mean loss, its metric, NaN where not evaluated."""
+    """What a model reports of an epoch, or of a part of one.
+
+    Attributes:
+      loss: the sum over the rows.
+      rows: how many there were.
+      metric: NaN where not evaluated.
+    """
 
     loss: jax.Array
+    rows: jax.Array
     metric: jax.Array
 
 
@@ -189,16 +217,21 @@ def _epoch(
     carry: Carry,
     settings: Settings,
     rows: Rows,
-    batches: jax.Array,
+    batches: jax.Array | Drawn,
     number: jax.Array,
     evaluate: jax.Array,
     keep_best: jax.Array,
 ) -> tuple[Carry, Trace]:
-    """One epoch of one model; then, if it is to be evaluated, its metric and the better weights."""
+    """A part of an epoch of one model; then, if it ends it, the metric and the better weights."""
     model, trainer = build(settings)
-    state, losses = fit(trainer, carry.state, rows.inputs, rows.labels, batches)
-    sizes = jnp.sum(batches >= 0, axis=-1)
-    loss = jnp.sum(jnp.where(sizes > 0, losses * sizes, 0)) / jnp.maximum(jnp.sum(sizes), 1)
+
+    def step(state: TrainState, batch: jax.Array | Drawn) -> tuple[TrainState, tuple]:
+        drawn = _batch(rows, batch)
+        state, loss = advance(trainer, state, drawn)
+        size = jnp.sum(drawn.where)
+        return state, (jnp.where(size > 0, loss * size, 0), size)
+
+    state, (losses, sizes) = jax.lax.scan(step, carry.state, batches)
 
     def measured(state: TrainState) -> jax.Array:
         logits = _logits(model, model_params(state), state.stats, rows.validation_inputs)
@@ -210,7 +243,15 @@ def _epoch(
     is_kept = jnp.asarray(evaluate & (~keep_best | (value > carry.best.metric)))
     now = Best(model_params(state), state.stats, value, number)
     best = jax.tree.map(lambda new, old: jnp.where(is_kept, new, old), now, carry.best)
-    return Carry(state, best), Trace(loss, value)
+    return Carry(state, best), Trace(jnp.sum(losses), jnp.sum(sizes), value)
+
+
+def _batch(rows: Rows, batch: jax.Array | Drawn) -> Batch:
+    """A batch that the host drew, or the rows of these numbers."""
+    if isinstance(batch, Drawn):
+        return Batch(*map(jnp.asarray, batch))
+    inputs, labels = jnp.asarray(rows.inputs), jnp.asarray(rows.labels)
+    return Batch(inputs[batch], labels[batch], batch >= 0)
 
 
 def _score(build: Build, best: Best, settings: Settings, rows: Rows) -> tuple[jax.Array, jax.Array]:

@@ -206,10 +206,14 @@ def fit(
 
     def step(state: TrainState, rows: jax.Array | None) -> tuple[TrainState, jax.Array]:
         rows = batches(state.step) if callable(batches) else jnp.asarray(rows)
-        where = rows >= 0
-        new, loss = trainer.update(state, Batch(inputs[rows], labels[rows], where))
-        is_step = jnp.any(where)
-        return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss
+        return advance(trainer, state, Batch(inputs[rows], labels[rows], rows >= 0))
 
     given = None if callable(batches) else jnp.asarray(batches)
     return jax.lax.scan(step, state, given, length=num_steps)
+
+
+def advance(trainer: Trainer, state: TrainState, batch: Batch) -> tuple[TrainState, jax.Array]:
+    """One step and its loss; a batch of padding alone leaves the state as it is."""
+    new, loss = trainer.update(state, batch)
+    is_step = jnp.any(batch.where)
+    return jax.tree.map(lambda n, o: jnp.where(is_step, n, o), new, state), loss

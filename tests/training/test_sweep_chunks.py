@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fal_jax import training
-from fal_jax.training import _chunks, _plan
+from fal_jax.training import _chunks, _feed, _plan
 from tests.training import sweeps
 
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-4, atol=2e-4)
@@ -64,7 +64,7 @@ def test_no_device_works_on_filling_alone():
 def test_scoring_rows_block_by_block_changes_nothing(monkeypatch):
     """Blocks of 5: 24 validation rows and 7 test rows do not fill theirs."""
     expected = run_ce(SETTINGS, PROBLEMS, metric=sweeps.likelihood)
-    monkeypatch.setattr(_chunks, "_BLOCK", 5)
+    monkeypatch.setitem(_feed._BLOCK, "cpu", 5)
     close(run_ce(SETTINGS, PROBLEMS, metric=sweeps.likelihood), expected)
 
 
