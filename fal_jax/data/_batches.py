@@ -40,9 +40,8 @@ def epoch_batches(
     rng = np.random.default_rng(seed)
     steps = -(-num_rows // batch_size)
     batches = np.full((num_epochs, steps * batch_size), -1, np.int32)
-    batches[:, :num_rows] = np.arange(num_rows, dtype=np.int32)
     for epoch in batches:
-        rng.shuffle(epoch[:num_rows])
+        epoch[:num_rows] = rng.permutation(num_rows)
     return batches.reshape(num_epochs, steps, batch_size)
 
 

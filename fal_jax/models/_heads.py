@@ -50,7 +50,8 @@ def linear_head(num_classes: int, dim: int) -> Head:
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
         kernel, bias = params["kernel"], params["bias"]
-        logits = times_columns(kernel, jnp.moveaxis(features, -1, 0))
+        dtype = jnp.promote_types(features.dtype, jnp.float32)
+        logits = times_columns(kernel, jnp.moveaxis(features, -1, 0).astype(dtype))
         return jnp.moveaxis(logits + bias.reshape(-1, *[1] * (logits.ndim - 1)), 0, -1)
 
     return Head(init, apply)

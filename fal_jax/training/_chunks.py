@@ -10,7 +10,7 @@ import numpy as np
 
 from fal_jax import _records
 from fal_jax.models import Params
-from fal_jax.training._feed import Feed, rows_together
+from fal_jax.training._feed import make_feed
 from fal_jax.training._problems import Capacity, Problem
 from fal_jax.training._programs import Best, Carry, Programs, Trace
 
@@ -96,8 +96,7 @@ class Runner(NamedTuple):
         models, shared = programs.shardings
         settings = jax.device_put(dict(chunk.settings), models)
         carry = jax.device_put(_starts(programs, chunk), models)
-        problems = rows_together(chunk.problems)
-        feed = Feed(problems, chunk.orders, capacity, options.batch_size, options.seed)
+        feed = make_feed(chunk.problems, chunk.orders, capacity, options.batch_size, options.seed)
         rows = jax.device_put(feed.rows(), shared)
         traces: list[Trace] = []
         was_end = False
@@ -151,8 +150,8 @@ def _load(path: pathlib.Path, chunk: Chunk, programs: Programs) -> Outcome:
 def _by_epoch(traces: Sequence[Trace], num_epochs: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean losses and metrics `[..., epochs]`, of as many parts for each epoch."""
     stacked = jax.tree.map(lambda *parts: np.stack(parts, axis=-1), *traces)
-    loss, rows, metric = (leaf.reshape(*leaf.shape[:-1], num_epochs, -1) for leaf in stacked)
-    return loss.sum(-1) / rows.sum(-1), metric[..., -1]
+    total, rows, metric = (leaf.reshape(*leaf.shape[:-1], num_epochs, -1) for leaf in stacked)
+    return (total.sum(-1) / rows.sum(-1)).astype(total.dtype), metric[..., -1]
 
 
 def _starts(programs: Programs, chunk: Chunk) -> Carry:

@@ -1,7 +1,7 @@
-"""The compiled programs of a sweep: start, one epoch with its validation, and the last scores.
+"""The compiled programs of a sweep: start, an epoch with its validation, and the last scores.
 
 Each is written for one model and mapped over `[problems, trials]`. The models that share a problem
-share its batches: one gather a step serves them all, and their first layers are one matrix product.
+share its batches, and their first layers are one matrix product.
 """
 
 import functools
@@ -15,14 +15,8 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from fal_jax import metrics
 from fal_jax.models import Model, Params, Stats
-from fal_jax.training._step import (
-    Batch,
-    Trainer,
-    TrainState,
-    advance,
-    model_params,
-    with_params,
-)
+from fal_jax.training._rows import Gathered, Rows, to_batch
+from fal_jax.training._step import Trainer, TrainState, advance, model_params, with_params
 
 Settings = Mapping[str, jax.Array]
 """Hyper-parameters by name; traced scalars inside a program."""
@@ -32,38 +26,6 @@ Build = Callable[[Settings], tuple[Model, Trainer]]
 
 Metric = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 """`metric(logits [rows, classes], labels [rows], where [rows]) -> scalar`, larger is better."""
-
-
-class Rows(NamedTuple):
-    """The rows of one problem on the device, padded; -1 labels the padding.
-
-    Attributes:
-      inputs: `[rows, ...]`, to train on; None where the host draws batches.
-      labels: `[rows]`, integer; likewise.
-      validation_inputs: `[blocks, rows, ...]`.
-      validation_labels: `[blocks, rows]`.
-      test_inputs: `[blocks, rows, ...]`.
-    """
-
-    inputs: jax.Array | np.ndarray | None
-    labels: jax.Array | np.ndarray | None
-    validation_inputs: jax.Array | np.ndarray
-    validation_labels: jax.Array | np.ndarray
-    test_inputs: jax.Array | np.ndarray
-
-
-class Drawn(NamedTuple):
-    """Batches of one problem that the host drew.
-
-    Attributes:
-      inputs: `[steps, batch, ...]`.
-      labels: `[steps, batch]`, integer.
-      where: `[steps, batch]`, bool, False for padding.
-    """
-
-    inputs: jax.Array | np.ndarray
-    labels: jax.Array | np.ndarray
-    where: jax.Array | np.ndarray
 
 
 class Best(NamedTuple):
@@ -79,22 +41,22 @@ class Best(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """What a model carries from epoch to epoch."""
+    """What a model carries from one part of an epoch to the next."""
 
     state: TrainState
     best: Best
 
 
 class Trace(NamedTuple):
-    """What a model reports of an epoch, or of a part of one.
+    """What a model reports of a part of an epoch.
 
     Attributes:
-      loss: the sum over the rows.
+      total: the sum of the loss over the rows.
       rows: how many there were.
       metric: NaN where not evaluated.
     """
 
-    loss: jax.Array
+    total: jax.Array
     rows: jax.Array
     metric: jax.Array
 
@@ -106,7 +68,7 @@ class Programs(NamedTuple):
 
     Attributes:
       start: `start(key_data, settings, params) -> Carry`, of one model; params may be None.
-      epoch: `epoch(carry, settings, rows, batches, number, evaluate, keep_best)`.
+      epoch: `epoch(carry, settings, rows, batches, number, evaluate, keep_best)`, or a part of it.
       score: `score(best, settings, rows) -> (validation logits, test logits)`.
       shardings: where what leads with `[problems, trials]` and what leads with `[problems]` lies.
     """
@@ -217,7 +179,7 @@ def _epoch(
     carry: Carry,
     settings: Settings,
     rows: Rows,
-    batches: jax.Array | Drawn,
+    batches: jax.Array | Gathered,
     number: jax.Array,
     evaluate: jax.Array,
     keep_best: jax.Array,
@@ -225,10 +187,10 @@ def _epoch(
     """A part of an epoch of one model; then, if it ends it, the metric and the better weights."""
     model, trainer = build(settings)
 
-    def step(state: TrainState, batch: jax.Array | Drawn) -> tuple[TrainState, tuple]:
-        drawn = _batch(rows, batch)
-        state, loss = advance(trainer, state, drawn)
-        size = jnp.sum(drawn.where)
+    def step(state: TrainState, batch: jax.Array | Gathered) -> tuple[TrainState, tuple]:
+        examples = to_batch(rows, batch)
+        state, loss = advance(trainer, state, examples)
+        size = jnp.sum(examples.where)
         return state, (jnp.where(size > 0, loss * size, 0), size)
 
     state, (losses, sizes) = jax.lax.scan(step, carry.state, batches)
@@ -244,14 +206,6 @@ def _epoch(
     now = Best(model_params(state), state.stats, value, number)
     best = jax.tree.map(lambda new, old: jnp.where(is_kept, new, old), now, carry.best)
     return Carry(state, best), Trace(jnp.sum(losses), jnp.sum(sizes), value)
-
-
-def _batch(rows: Rows, batch: jax.Array | Drawn) -> Batch:
-    """A batch that the host drew, or the rows of these numbers."""
-    if isinstance(batch, Drawn):
-        return Batch(*map(jnp.asarray, batch))
-    inputs, labels = jnp.asarray(rows.inputs), jnp.asarray(rows.labels)
-    return Batch(inputs[batch], labels[batch], batch >= 0)
 
 
 def _score(build: Build, best: Best, settings: Settings, rows: Rows) -> tuple[jax.Array, jax.Array]:

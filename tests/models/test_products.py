@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fal_jax import models
 from fal_jax.models._products import times_columns
 
 close = np.testing.assert_allclose
@@ -52,16 +53,48 @@ def test_weights_of_numpy_may_be_constants_of_a_compiled_program(rng, kernel):
     close(found, kernel.T @ columns, rtol=1e-5, atol=1e-5)
 
 
-def test_models_share_columns_under_vmap(rng):
+def test_models_share_columns_under_vmap_and_so_do_their_gradients(rng):
     kernels = rng.normal(size=(3, 5, 4)).astype(np.float32)
     columns = rng.normal(size=(5, 7)).astype(np.float32)
     found = jax.vmap(times_columns, in_axes=(0, None))(kernels, columns)
-    close(found, np.einsum("mio,in->mon", kernels, columns), rtol=1e-5, atol=1e-5)
+    expected = np.einsum("mio,in->mon", kernels, columns)
+    close(found, expected, rtol=1e-5, atol=1e-5)
+    gradient = jax.vmap(jax.grad(lambda *given: jnp.sum(times_columns(*given) ** 2)), (0, None))
+    gradients = jax.jit(gradient)(kernels, columns)
+    close(gradients, 2 * np.einsum("in,mon->mio", columns, expected), rtol=1e-5, atol=1e-4)
 
 
-def test_half_precision_is_summed_and_returned_in_single(rng):
-    kernel, columns = (rng.normal(size=(400, 3)).astype(jnp.bfloat16) for _ in range(2))
-    product = times_columns(kernel, columns)
-    assert product.dtype == jnp.float32
-    exact = kernel.astype(np.float64).T @ columns.astype(np.float64)
-    close(product, exact, rtol=1e-5, atol=1e-5)
+def test_the_mixed_second_derivative_is_that_of_the_square(rng, kernel):
+    """Of `|kernel.T c|^2` for one column: `d2/dK_io dc_j = 2 (K_jo c_i + 1[i = j] (K.T c)_o)`."""
+    column = rng.normal(size=5).astype(np.float32)
+    square = jax.grad(lambda *given: jnp.sum(times_columns(*given) ** 2))
+    found = jax.jacrev(square, argnums=1)(kernel, column)
+    expected = 2 * np.einsum("jo,i->ioj", kernel, column)
+    expected += 2 * np.einsum("ij,o->ioj", np.eye(5), kernel.T @ column)
+    close(found, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_whole_numbers_have_a_gradient_in_the_kernel(rng, kernel):
+    columns = rng.integers(0, 9, (5, 7)).astype(np.uint8)
+    gradient = jax.grad(lambda kernel: jnp.sum(times_columns(kernel, columns)))(kernel)
+    close(gradient, np.tile(columns.sum(axis=1)[:, None], (1, 4)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_a_linear_head_gives_logits_in_single_precision_at_least(rng, dtype):
+    features, kernel = (rng.normal(size=(3, 400)).astype(dtype) for _ in range(2))
+    logits = models.linear_head(3, 400).apply(
+        {"kernel": kernel.T, "bias": np.zeros(3, np.float32)}, jnp.asarray(features)
+    )
+    assert logits.dtype == jnp.float32
+    exact = features.astype(np.float64) @ kernel.astype(np.float64).T
+    close(logits, exact, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.usefixtures("x64")
+def test_double_precision_stays(rng):
+    head = models.linear_head(3, 4)
+    features, params = jnp.asarray(rng.normal(size=(2, 4))), head.init(jax.random.key(0))
+    logits = head.apply(params, features)
+    assert logits.dtype == jnp.float64
+    close(logits, np.asarray(features) @ np.asarray(params["kernel"], np.float64), rtol=1e-14)
