@@ -50,8 +50,9 @@ def linear_head(num_classes: int, dim: int) -> Head:
 
     def apply(params: HeadParams, features: jax.Array) -> jax.Array:
         kernel, bias = params["kernel"], params["bias"]
-        dtype = jnp.promote_types(features.dtype, jnp.float32)
-        logits = times_columns(kernel, jnp.moveaxis(features, -1, 0).astype(dtype))
+        columns = jnp.moveaxis(features, -1, 0)
+        columns = columns.astype(jnp.promote_types(columns.dtype, jnp.float32))
+        logits = times_columns(kernel, columns)
         return jnp.moveaxis(logits + bias.reshape(-1, *[1] * (logits.ndim - 1)), 0, -1)
 
     return Head(init, apply)

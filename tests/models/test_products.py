@@ -80,12 +80,11 @@ def test_whole_numbers_have_a_gradient_in_the_kernel(rng, kernel):
     close(gradient, np.tile(columns.sum(axis=1)[:, None], (1, 4)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, np.float64])
 def test_a_linear_head_gives_logits_in_single_precision_at_least(rng, dtype):
     features, kernel = (rng.normal(size=(3, 400)).astype(dtype) for _ in range(2))
-    logits = models.linear_head(3, 400).apply(
-        {"kernel": kernel.T, "bias": np.zeros(3, np.float32)}, jnp.asarray(features)
-    )
+    params = {"kernel": kernel.T, "bias": np.zeros(3, np.float32)}
+    logits = models.linear_head(3, 400).apply(params, features)
     assert logits.dtype == jnp.float32
     exact = features.astype(np.float64) @ kernel.astype(np.float64).T
     close(logits, exact, rtol=1e-5, atol=1e-4)
