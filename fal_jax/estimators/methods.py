@@ -26,7 +26,16 @@ MakeRule = Callable[[int, int, Settings], anchors.AnchorRule]
 
 
 def _adagrad(settings: Settings) -> optax.GradientTransformation:
-    return optax.adagrad(settings["learning_rate"])
+    adagrad = optax.adagrad(settings["learning_rate"])
+    if "weight_decay" not in settings:
+        return adagrad
+    decay = optax.add_decayed_weights(settings["weight_decay"], mask=_kernels)
+    return optax.chain(decay, adagrad)
+
+
+def _kernels(params: Params) -> Params:
+    """Which parameters decay: neither biases nor anchors."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,8 +97,10 @@ class Method:
         """Makes a model and its trainer of any network.
 
         `network(head) -> Model` takes what makes the head, `(num_classes, dim) -> Head`. Settings
-        may be traced. They hold what is searched, and what `training` adds to them: "num_steps",
-        the run's length, and "class_counts" of the training rows.
+        may be traced. They hold what is searched, what replaces a fixed one, and what `training`
+        adds to them: "num_steps", the run's length, and "class_counts" of the training rows. With
+        Adagrad they may hold "weight_decay", added to the gradient times the kernels. Alpha goes by
+        its odds, "alpha_odds", the beta of effective numbers by "one_minus_beta".
         """
         settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
         model = network(lambda num_classes, dim: self.head(num_classes, dim, settings))

@@ -58,6 +58,45 @@ def test_the_models_are_those_trained_one_at_a_time(name):
     assert np.unique(losses).size == losses.size  # each model is another one
 
 
+def test_what_a_method_fixes_may_be_swept_as_well(caplog):
+    """Pull, window, rate and decay of FAML, each model with its own, in one program."""
+    name = "FAML-0.999"
+    others = {
+        "beta": np.geomspace(1e-3, 1, 18),
+        "ratio": np.linspace(0.8, 1.5, 18),
+        "every": np.arange(18) % 5 + 1,
+        "rate": np.linspace(0.1, 1, 18),
+        "weight_decay": np.linspace(0, 0.2, 18),
+    }
+    settings = sweeps.make_settings(name, 2, 9)
+    settings |= {key: values.reshape(2, 9) for key, values in others.items()}
+    run = functools.partial(sweeps.run, sweeps.builder(name), problems=PROBLEMS)
+    swept = []
+    counts = sweeps.compiled(caplog, lambda: swept.append(run(settings, metric=sweeps.likelihood)))
+    assert counts["_epoch"] == 1
+    assert_trained_alone(name, settings, PROBLEMS, swept[0])
+    for key in others:
+        middle = settings | {key: np.full((2, 9), np.median(settings[key]))}
+        losses = run(middle, metric=sweeps.likelihood).table["loss"]
+        assert (losses != swept[0].table["loss"]).mean() > 0.5, key  # it has a say
+
+
+def test_weight_decay_is_added_to_the_gradient_of_kernels_alone(rng):
+    """One step of Adagrad, `-rate g / sqrt(0.1 + g^2)`, of a kernel, a bias and anchors."""
+    params = {
+        "body": {"kernel": rng.normal(size=(3, 2)), "bias": rng.normal(size=2)},
+        "head": {"anchors": rng.normal(size=(2, 2))},
+    }
+    gradients = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), params)
+    settings = {"learning_rate": jnp.float32(0.2), "weight_decay": jnp.float32(0.3)}
+    optimizer = METHODS["FAL"].optimizer(settings)
+    updates, _ = optimizer.update(gradients, optimizer.init(params), params)
+    decayed = jax.tree.map(np.copy, gradients)
+    decayed["body"]["kernel"] += 0.3 * params["body"]["kernel"]
+    expected = jax.tree.map(lambda g: -0.2 * g / np.sqrt(0.1 + g**2), decayed)
+    chex.assert_trees_all_close(updates, expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", DISTINCT)
 def test_a_method_is_compiled_once_whatever_the_grid(name, caplog):
     """Four chunks, and then another grid."""
