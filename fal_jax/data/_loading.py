@@ -35,7 +35,8 @@ def load_table(
       them at the same second.
     GMSC: the row number is left out. Codes 96 and 98 of the three past-due counts, which are no
       counts, stay as the highest ranks. Copies are equal in all columns.
-    SatImage: see `load_satimage`; its windows overlap, which no column shows.
+    SatImage: in the package, so it needs no file; `load_satimage` reads the original ones. Its
+      windows overlap, which no column shows.
     HomeCredit: the loan's number is left out; 365243 days of employment mean none.
     PaySim: the balances after the transaction, the flag and the names are left out, as is the
       step but for its hour. A fraud is two rows, a transfer and a cash-out of one amount at one
