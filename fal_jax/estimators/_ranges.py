@@ -51,7 +51,6 @@ RANGES: Mapping[str, Allowed] = {
     "temperature": _ABOVE_0,
     "validation_fraction": Allowed("in (0, 1)", lambda value: 0 < value < 1),
     "weight": _FROM_0,
-    "weight_decay": _FROM_0,
 }
 """Of every setting of `METHODS` and `FAMILY`, and of the options that are such numbers."""
 
