@@ -218,13 +218,7 @@ METHODS: Mapping[str, Method] = {
     "CE+NearMiss": Method(_cross_entropy, linear, _LEARNING_RATE, resample="nearmiss-3"),
     "FL": Method(_focal, linear, _LEARNING_RATE | _FOCAL),
     "FAL": Method(_fal, anchored, _FAL_SEARCH, {"beta": 0.1}),
-    "FAML": Method(
-        _fal,
-        anchored,
-        _FAL_SEARCH,
-        _FAML_FIXED,
-        rule=_faml_decay,
-    ),
+    "FAML": Method(_fal, anchored, _FAL_SEARCH, _FAML_FIXED, rule=_faml_decay),
     "FAML-0.999": Method(
         _fal,
         anchored,
