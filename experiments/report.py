@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> pathlib.Path:
 def page(found: Records) -> str:
     """The report, from records alone."""
     parts = [_INTRODUCTION, "## What holds of the paper's claims", audit.section(found)]
-    parts += ["## What the paper's tables print", printed.doubts()]
+    parts += ["## What of the paper's tables is in doubt", printed.doubts()]
     parts += ["## Cells of the paper's holdout that are not reached", printed.missed(found)]
     parts += ["## Runs", runs(found), "## Table 1: the data sets", table_1(found)]
     parts += [

@@ -34,7 +34,7 @@ def _adagrad(settings: Settings) -> optax.GradientTransformation:
 
 
 def _kernels(params: Params) -> Params:
-    """Which parameters decay: neither biases nor anchors."""
+    """Which parameters decay: kernels alone."""
     return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "kernel", params)
 
 
@@ -99,8 +99,8 @@ class Method:
         `network(head) -> Model` takes what makes the head, `(num_classes, dim) -> Head`. Settings
         may be traced. They hold what is searched, what replaces a fixed one, and what `training`
         adds to them: "num_steps", the run's length, and "class_counts" of the training rows. With
-        Adagrad they may hold "weight_decay", added to the gradient times the kernels. Alpha goes by
-        its odds, "alpha_odds", the beta of effective numbers by "one_minus_beta".
+        Adagrad they may hold "weight_decay": so many times the kernels are added to the gradient.
+        Alpha is given by its odds, "alpha_odds", the beta of effective numbers by "one_minus_beta".
         """
         settings = {**{n: jnp.float32(v) for n, v in self.fixed.items()}, **settings}
         model = network(lambda num_classes, dim: self.head(num_classes, dim, settings))

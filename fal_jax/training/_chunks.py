@@ -107,7 +107,7 @@ class Runner(NamedTuple):
             batches = jax.device_put(batches, shared)
             carry, trace = programs.epoch(carry, settings, rows, batches, *flags)
             if traces:
-                jax.block_until_ready(traces[-1])  # one part waits while one runs, no more
+                jax.block_until_ready(traces[-1])  # the next part is written over that one's rows
                 if was_end:
                     on_epoch()
             traces.append(trace)

@@ -2,7 +2,7 @@
 
 An accelerator holds the training rows and gathers batches itself, by row numbers. On a CPU NumPy
 gathers them, a part of an epoch ahead: it is faster at it than XLA, one gather serves all devices,
-and a large table need not lie in memory a second time.
+and a large table whose rows have the devices' type need not lie in memory a second time.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from fal_jax.training._rows import Gathered, Rows
 
 _HOST_GATHERS = {"cpu"}  # backends whose batches the host gathers
 _PART_BYTES = 1 << 27  # of rows that it gathers at a time
-_BLOCK = {"cpu": 1024, "gpu": 8192}  # rows of a model scored at a time, what fits its caches
+_BLOCK = {"cpu": 1024, "gpu": 8192}  # rows scored at a time, what fits the device's caches
 
 
 class Feed(NamedTuple):
@@ -59,11 +59,13 @@ class Feed(NamedTuple):
             size = -(-num_steps // -(-num_steps // most))
         num_parts = -(-num_steps // size)
         shape = len(self.problems), size, self.batch_size, *first.shape[1:]
-        memory = itertools.cycle([_aligned(shape, first.dtype) for _ in range(2 * is_gathered)])
+        memory = itertools.cycle(
+            [_aligned(shape, first.dtype) for _ in range(2 if is_gathered else 0)]
+        )
         for epoch in range(1, num_epochs + 1):
             numbers = np.split(self._numbers(epoch, num_parts * size), num_parts, axis=1)
-            for part, rows in enumerate(numbers, start=1):
-                batches = self._gathered(rows, next(memory)) if is_gathered else rows
+            for part, drawn in enumerate(numbers, start=1):
+                batches = self._gathered(drawn, next(memory)) if is_gathered else drawn
                 yield epoch, part == num_parts, batches
 
     def _numbers(self, epoch: int, num_steps: int) -> np.ndarray:

@@ -53,6 +53,13 @@ def test_weights_of_numpy_may_be_constants_of_a_compiled_program(rng, kernel):
     close(found, kernel.T @ columns, rtol=1e-5, atol=1e-5)
 
 
+def test_the_kernel_is_written_out_in_training_alone(rng, kernel):
+    columns = rng.normal(size=(5, 7)).astype(np.float32)
+    trained = jax.jit(jax.grad(lambda kernel: jnp.sum(times_columns(kernel, columns) ** 2)))
+    assert "optimization_barrier" in trained.lower(kernel).as_text()
+    assert "optimization_barrier" not in jax.jit(times_columns).lower(kernel, columns).as_text()
+
+
 def test_models_share_columns_under_vmap_and_so_do_their_gradients(rng):
     kernels = rng.normal(size=(3, 5, 4)).astype(np.float32)
     columns = rng.normal(size=(5, 7)).astype(np.float32)

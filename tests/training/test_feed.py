@@ -102,6 +102,22 @@ def test_a_part_stays_while_the_next_is_gathered(monkeypatch):
         before = part
 
 
+def test_memory_is_written_again_only_when_its_part_is_trained_on(monkeypatch):
+    """Before the third part is asked for, one is waited for; before the fourth, two."""
+    done, parts, wait = [], _feed.Feed.parts, jax.block_until_ready
+
+    def told(feed, num_epochs):
+        for number, part in enumerate(parts(feed, num_epochs)):
+            done.append(number)
+            yield part
+
+    monkeypatch.setattr(_feed, "_PART_BYTES", 1)
+    monkeypatch.setattr(_feed.Feed, "parts", told)
+    monkeypatch.setattr(jax, "block_until_ready", lambda tree: done.append("waited") or wait(tree))
+    sweeps.run(sweeps.builder("CE"), sweeps.make_settings("CE", 1, 1), PROBLEMS[:1], num_epochs=1)
+    assert done == [0, 1, "waited", 2, "waited", 3, "waited", 4, "waited"]
+
+
 @pytest.mark.parametrize(("method", "trials"), [("CE", 3), ("FAML", 1)])
 @pytest.mark.parametrize("change", [("_HOST_GATHERS", set()), ("_PART_BYTES", 2 * STEP_BYTES)])
 def test_neither_who_gathers_nor_parts_change_the_models(monkeypatch, method, trials, change):
