@@ -79,7 +79,8 @@ def sweep(
       evaluate_every: epochs from one evaluation to the next; the last epoch always is.
       metric: `metric(logits, labels, where) -> scalar`, larger is better.
       capacity: the most rows of any problem; None looks at all of them first.
-      models_per_program: how many train side by side at most; None is what suits the device.
+      models_per_program: how many train side by side at most; None is what suits the device. On
+        an accelerator these models' problems must fit its memory: of large ones, allow fewer.
       folder: where finished chunks are kept, so that the same call goes on after a kill. It does
         not know what `build` does: use another folder for another method.
       on_epoch: called as `on_epoch(done, total)`, in model-epochs.
