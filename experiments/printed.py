@@ -44,6 +44,11 @@ def _of_cells(table: Mapping[str, Mapping[str, paper.Cell | paper.FoldCell]]) ->
     return [f"{' and '.join(name for _, name in named)}: {doubt}" for doubt, named in grouped]
 
 
+def reaches(ours: float, theirs: float) -> bool:
+    """Whether a mean of ours reaches or passes a cell of the paper, to its four digits."""
+    return round(ours, 4) >= round(theirs, 4)
+
+
 def missed(records: Records) -> str:
     """The holdout cells of the paper's FAL and FAML that the same method here does not reach.
 
@@ -73,7 +78,7 @@ def _missed_by(record: Record | None, dataset: str, method: str) -> str:
     named = [
         f"{study.METRICS[metric]} {ours:.4f} of {theirs:.4f}"
         for metric, (ours, theirs) in gaps.items()
-        if ours < theirs
+        if not reaches(ours, theirs)
     ]
     return "; ".join(named) or "none"
 
@@ -86,7 +91,7 @@ def _all_reached_by(record: Record | None, dataset: str, method: str) -> str:
     names = [
         name
         for name in record["results"]
-        if all(ours >= theirs for ours, theirs in _gaps(record, name, cell).values())
+        if all(reaches(*pair) for pair in _gaps(record, name, cell).values())
     ]
     if len(names) == len(record["results"]):
         return "every method"
@@ -94,10 +99,10 @@ def _all_reached_by(record: Record | None, dataset: str, method: str) -> str:
 
 
 def _gaps(record: Record, method: str, cell: paper.Cell) -> dict[str, tuple[float, float]]:
-    """By metric, a method's mean and the cell, both to four digits."""
+    """By metric, a method's mean and the cell."""
     runs: Sequence[Record] = record["results"][method]
     return {
-        metric: (round(tables.values(runs, column).mean(), 4), round(getattr(cell, metric), 4))
+        metric: (tables.values(runs, column).mean(), getattr(cell, metric))
         for metric in study.METRICS
         if hasattr(cell, metric)
         for column in [study.column(metric, record["budget"])]

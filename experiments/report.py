@@ -231,7 +231,7 @@ def _cell(record: Record, name: str, key: str, cell: tuple | None, metric: str) 
         text += f" {DOUBTFUL}"
     elif not record["is_sample"] and name in record["results"]:
         mean = tables.values(record["results"][name], key).mean()
-        text += f" {REACHED}" if round(mean, 4) >= round(theirs, 4) else ""
+        text += f" {REACHED}" if printed.reaches(mean, theirs) else ""
     return f"{ours} ({text})"
 
 
