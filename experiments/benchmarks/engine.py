@@ -57,12 +57,12 @@ def measure(method: str, models: int, batch_size: int, rows: int, epochs: int) -
         (later[0] - earlier[0]) * rows / (later[1] - earlier[1])
         for earlier, later in itertools.pairwise(seen)
     ]
-    chunk = seen[0][0]  # models that train side by side
+    chunk = seen[0][0]  # models that one call of the program trains
     whole = [s for i, s in enumerate(steps, start=1) if i % epochs not in (0, epochs - 1)]
     return {
         "engine": f"fal_jax, {method}",
         "models": models,
-        "side_by_side": chunk,
+        "chunk": chunk,
         "batch_size": batch_size,
         "rows": rows,
         "devices": jax.device_count(),

@@ -86,7 +86,7 @@ def engine(flags: Sequence[str], batch_size: int, rows: int) -> dict[str, Any]:
     """One measurement of `experiments.benchmarks.engine`."""
     sizes = f"--batch-size={batch_size}", f"--rows={rows}"
     found = command.printed("experiments.benchmarks.engine", *flags, *sizes)
-    return {key: found[key] for key in ("samples_per_second", "side_by_side", "peak_memory_gib")}
+    return {key: found[key] for key in ("samples_per_second", "chunk", "peak_memory_gib")}
 
 
 def report(record: Mapping[str, Any], batch_size: int) -> Grid:

@@ -11,7 +11,7 @@ from jax.typing import ArrayLike
 
 from fal_jax.models._heads import Head, linear_head
 from fal_jax.models._model import Model, Outputs, Params, Stats, from_nnx
-from fal_jax.models._products import times_columns
+from fal_jax.models._products import times_columns, times_rows
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -111,10 +111,11 @@ class _Body(nnx.Module):
     def __call__(self, inputs: jax.Array) -> jax.Array:
         # Examples along the last axis: layers of 16 or 8 units still fill vector registers, and
         # many models under `vmap` share one product for their first layer.
-        columns = jnp.moveaxis(inputs, -1, 0)
+        product, values = times_rows, inputs
         for layer, activation in zip(self.layers, self.activations, strict=True):
             assert layer.bias is not None  # it is, by default
-            columns = times_columns(layer.kernel[...], columns)
+            columns = product(layer.kernel[...], values)
             columns = columns + layer.bias[...].reshape(-1, *[1] * (columns.ndim - 1))
-            columns = columns if activation is None else activation(columns)
-        return jnp.moveaxis(columns, 0, -1)
+            values = columns if activation is None else activation(columns)
+            product = times_columns
+        return jnp.moveaxis(values, 0, -1)

@@ -1,9 +1,11 @@
-"""The product of a layer's kernel with examples along the last axis."""
+"""Products of a layer's kernel that give examples along the last axis, fast on a CPU."""
 
-import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+
+Product = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def times_columns(kernel: jax.Array, columns: jax.Array) -> jax.Array:
@@ -13,23 +15,59 @@ def times_columns(kernel: jax.Array, columns: jax.Array) -> jax.Array:
     products whose left operand it must read across. Gradients see it as it was, so that the one of
     the columns reads along the kernel's rows as well.
     """
-    matrix = kernel.T
-    return _product(matrix, columns.astype(jnp.result_type(matrix, columns)))
+    return _promoted(_by_columns, kernel.T, columns)
 
 
-@jax.custom_jvp
-def _product(matrix: jax.Array, columns: jax.Array) -> jax.Array:
+def times_rows(kernel: jax.Array, rows: jax.Array) -> jax.Array:
+    """`kernel.T @ rows.T`, from `[in, out]` and `[..., in]` to `[out, ...]`.
+
+    As `times_columns`, for a batch as it comes. On a CPU the kernel's gradient fills up rows that
+    lack at most 7 values of whole 32s, since XLA takes half as long again for 25 to 31 values as
+    for 32. Columns would have to be written across for that, which costs more.
+    """
+    return _promoted(_by_rows, kernel.T, jnp.moveaxis(rows, -1, 0))
+
+
+def _promoted(product: Product, matrix: jax.Array, columns: jax.Array) -> jax.Array:
+    return product(matrix, columns.astype(jnp.result_type(matrix, columns)))
+
+
+def _plain(matrix: jax.Array, columns: jax.Array) -> jax.Array:
     return jnp.tensordot(matrix, columns, axes=1)
 
 
-@_product.defjvp
-def _product_jvp(
-    primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
-) -> tuple[jax.Array, jax.Array]:
-    (matrix, columns), (matrix_dot, columns_dot) = primals, tangents
-    written = jax.lax.platform_dependent(
-        matrix, cpu=jax.lax.optimization_barrier, default=lambda matrix: matrix
-    )
-    product = functools.partial(jnp.tensordot, axes=1)
-    moved = product(matrix_dot, columns) + product(matrix, columns_dot)
-    return product(written, columns), moved
+def _filled_on_cpu(matrix: jax.Array, columns: jax.Array) -> jax.Array:
+    return jax.lax.platform_dependent(matrix, columns, cpu=_filled, default=_plain)
+
+
+def _filled(matrix: jax.Array, columns: jax.Array) -> jax.Array:
+    """The product of both, filled up with zeros along what they share, if little is lacking."""
+    short = -len(columns) % 32
+    if columns.ndim != 2 or not 0 < short < 8:
+        return _plain(matrix, columns)
+    rows = jnp.pad(columns.T, ((0, 0), (0, short)))
+    return _plain(jnp.pad(matrix, ((0, 0), (0, short))), rows.T)
+
+
+def _differentiable(of_kernel: Product) -> Product:
+    """The product; `of_kernel` computes the part of its derivative that is linear in the kernel."""
+
+    @jax.custom_jvp
+    def product(matrix: jax.Array, columns: jax.Array) -> jax.Array:
+        return _plain(matrix, columns)
+
+    @product.defjvp
+    def product_jvp(
+        primals: tuple[jax.Array, jax.Array], tangents: tuple[jax.Array, jax.Array]
+    ) -> tuple[jax.Array, jax.Array]:
+        (matrix, columns), (matrix_dot, columns_dot) = primals, tangents
+        written = jax.lax.platform_dependent(
+            matrix, cpu=jax.lax.optimization_barrier, default=lambda matrix: matrix
+        )
+        moved = of_kernel(matrix_dot, columns) + _plain(matrix, columns_dot)
+        return _plain(written, columns), moved
+
+    return product
+
+
+_by_columns, _by_rows = _differentiable(_plain), _differentiable(_filled_on_cpu)

@@ -45,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Models that train side by side: `[problems, trials]`.
+    """Models that one call of a program trains: `[problems, trials]`.
 
     Attributes:
       problems: their data.

@@ -108,11 +108,16 @@ def binned_average_precision(logits: jax.Array, labels: jax.Array, where: jax.Ar
 
 @functools.lru_cache(maxsize=64)
 def programs(
-    build: Build, metric: Metric, over: Literal["problems", "trials"], num_devices: int
+    build: Build,
+    metric: Metric,
+    group: int,
+    over: Literal["problems", "trials"],
+    num_devices: int,
 ) -> Programs:
     """The programs for models of one kind, split over the devices by problems or by trials.
 
-    Cached: the same arguments give the same functions, which are then not compiled again.
+    Of a device's trials `group` train side by side, and then the next as many. Cached: the same
+    arguments give the same functions, which are then not compiled again.
     """
     mesh = jax.make_mesh(
         (num_devices,), ("models",), (AxisType.Auto,), devices=jax.devices()[:num_devices]
@@ -121,45 +126,46 @@ def programs(
     shared = split if over == "problems" else everywhere
     models = split if over == "problems" else PartitionSpec(None, "models")
 
-    def mapped(function: Callable, per_trial: tuple, per_problem: tuple, specs: tuple) -> Callable:
-        over_trials = jax.vmap(function, in_axes=per_trial)
-        over_problems = _over_leading(over_trials, per_problem)
+    def mapped(
+        function: Callable, given: tuple, num_shared: int, *flags: PartitionSpec
+    ) -> Callable:
+        """Over the models, of two arguments; then over problems, of some more that these share."""
+        over_trials = _mapped(functools.partial(function, *given), 2, group)
+        over_problems = _mapped(over_trials, 2 + num_shared)
+        over_problems.__name__ = function.__name__  # what profilers call the program
+        specs = (models, models, *[shared] * num_shared, *flags)
         # No collective is inside, so there is nothing for check_vma to check.
         return jax.shard_map(
             over_problems, mesh=mesh, in_specs=specs, out_specs=models, check_vma=False
         )
 
-    flags = (None,) * 3
-    epoch = mapped(
-        functools.partial(_epoch, build, metric),
-        (0, 0, None, None, *flags),
-        (0, 0, 0, 0, *flags),
-        (models, models, shared, shared, *[everywhere] * 3),
-    )
-    score = mapped(
-        functools.partial(_score, build), (0, 0, None), (0, 0, 0), (models, models, shared)
-    )
     return Programs(
         jax.jit(functools.partial(_start, build)),
-        jax.jit(epoch, donate_argnums=0),
-        jax.jit(score),
+        jax.jit(mapped(_epoch, (build, metric), 2, *[everywhere] * 3), donate_argnums=0),
+        jax.jit(mapped(_score, (build,), 1)),
         (NamedSharding(mesh, models), NamedSharding(mesh, shared)),
     )
 
 
-def _over_leading(function: Callable, axes: tuple[int | None, ...]) -> Callable:
-    """`jax.vmap`, but an axis of size 1 is none: plain products are faster than batches of one."""
+def _mapped(function: Callable, count: int, size: int | None = None) -> Callable:
+    """The function over a leading axis of its first arguments, `size` at a time or all at once.
 
-    @functools.wraps(function)
+    An axis of size 1 is none: plain products are faster than batches of one.
+    """
+
     def mapped(*arguments):
-        batched = [argument for argument, axis in zip(arguments, axes, strict=True) if axis == 0]
-        if jax.tree.leaves(batched)[0].shape[0] > 1:
-            return jax.vmap(function, in_axes=axes)(*arguments)
-        single = [
-            jax.tree.map(lambda leaf: leaf[0], argument) if axis == 0 else argument
-            for argument, axis in zip(arguments, axes, strict=True)
-        ]
-        return jax.tree.map(lambda leaf: leaf[None], function(*single))
+        leading, shared = arguments[:count], arguments[count:]
+        number = jax.tree.leaves(leading)[0].shape[0]
+
+        def each(given: tuple):
+            return function(*given, *shared)
+
+        if number == 1:
+            only = each(jax.tree.map(lambda leaf: leaf[0], leading))
+            return jax.tree.map(lambda leaf: leaf[None], only)
+        if size is None or size >= number:
+            return jax.vmap(each)(leading)
+        return jax.lax.map(each, leading, batch_size=size)
 
     return mapped
 

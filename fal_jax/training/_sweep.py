@@ -111,7 +111,7 @@ def sweep(
     values, key_data = _settings(settings, len(problems), seed)
     capacity = capacity or most_rows(problems)
     plan = make_plan(len(problems), key_data.shape[1], batch_size, models_per_program)
-    compiled = programs(build, metric, plan.over, plan.devices)
+    compiled = programs(build, metric, plan.group, plan.over, plan.devices)
     progress = _progress(math.prod(key_data.shape[:2]) * num_epochs, on_epoch)
     runner = Runner(compiled, capacity, options, None if folder is None else pathlib.Path(folder))
     rows: list[_Row] = []

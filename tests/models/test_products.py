@@ -1,4 +1,4 @@
-"""The product of a kernel with columns, and its derivatives in both modes and of second order."""
+"""Products of a kernel with columns or rows: values and derivatives, in both modes and second."""
 
 import jax
 import jax.numpy as jnp
@@ -6,84 +6,128 @@ import numpy as np
 import pytest
 
 from fal_jax import models
-from fal_jax.models._products import times_columns
+from fal_jax.models._products import times_columns, times_rows
 
 close = np.testing.assert_allclose
-SHAPES = {"vector": (5,), "columns": (5, 7), "more axes": (5, 2, 3)}
+SHAPES = {"vector": (), "columns": (7,), "more axes": (2, 3)}
 each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 
 
+def times_rows_of(kernel, columns):
+    return times_rows(kernel, jnp.moveaxis(columns, 0, -1))
+
+
+# On a CPU the gradient of a kernel fills up rows of 25 to 31 values.
+PRODUCTS = {
+    "columns": (times_columns, 5),
+    "rows": (times_rows_of, 5),
+    "rows, filled": (times_rows_of, 27),
+}
+
+
+@pytest.fixture(params=PRODUCTS.values(), ids=PRODUCTS)
+def case(request):
+    return request.param
+
+
 @pytest.fixture
-def kernel(rng):
-    return rng.normal(size=(5, 4)).astype(np.float32)
+def product(case):
+    return case[0]
+
+
+@pytest.fixture
+def width(case):
+    return case[1]
+
+
+@pytest.fixture
+def kernel(rng, width):
+    return rng.normal(size=(width, 4)).astype(np.float32)
 
 
 @each_shape
-def test_agrees_with_numpy(rng, kernel, shape):
-    columns = rng.normal(size=shape).astype(np.float32)
+def test_agrees_with_numpy(rng, product, width, kernel, shape):
+    columns = rng.normal(size=(width, *shape)).astype(np.float32)
     expected = np.einsum("io,i...->o...", kernel.astype(np.float64), columns.astype(np.float64))
-    close(times_columns(kernel, columns), expected, rtol=1e-5, atol=1e-5)
+    close(product(kernel, columns), expected, rtol=1e-5, atol=1e-5)
 
 
 @each_shape
-def test_derivatives_in_both_modes_agree_with_their_closed_forms(rng, kernel, shape):
-    columns, moved = (rng.normal(size=shape).astype(np.float32) for _ in range(2))
+def test_derivatives_in_both_modes_agree_with_their_closed_forms(
+    rng, product, width, kernel, shape
+):
+    columns, moved = (rng.normal(size=(width, *shape)).astype(np.float32) for _ in range(2))
     turned = rng.normal(size=kernel.shape).astype(np.float32)
-    value, tangent = jax.jvp(times_columns, (kernel, columns), (turned, moved))
+    value, tangent = jax.jvp(product, (kernel, columns), (turned, moved))
     expected = np.einsum("io,i...->o...", turned, columns)
     expected += np.einsum("io,i...->o...", kernel, moved)
     close(tangent, expected, rtol=1e-5, atol=1e-5)
     weights = rng.normal(size=value.shape).astype(np.float32)
-    by_kernel, by_columns = jax.vjp(times_columns, kernel, columns)[1](jnp.asarray(weights))
+    by_kernel, by_columns = jax.vjp(product, kernel, columns)[1](jnp.asarray(weights))
     flat = (array.reshape(len(array), -1) for array in (columns, weights))
     close(by_kernel, np.einsum("in,on->io", *flat), rtol=1e-5, atol=1e-5)
     close(by_columns, np.einsum("io,o...->i...", kernel, weights), rtol=1e-5, atol=1e-5)
 
 
-def test_the_hessian_of_a_square_is_twice_the_gram_matrix(rng, kernel):
-    columns = rng.normal(size=(5, 7)).astype(np.float32)
-    hessian = jax.hessian(lambda kernel: jnp.sum(times_columns(kernel, columns) ** 2))(kernel)
+def test_the_hessian_of_a_square_is_twice_the_gram_matrix(rng, product, width, kernel):
+    columns = rng.normal(size=(width, 7)).astype(np.float32)
+    hessian = jax.hessian(lambda kernel: jnp.sum(product(kernel, columns) ** 2))(kernel)
     expected = 2 * np.einsum("in,jn,op->iojp", columns, columns, np.eye(4))
     close(hessian, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_weights_of_numpy_may_be_constants_of_a_compiled_program(rng, kernel):
-    columns = rng.normal(size=(5, 7)).astype(np.float32)
-    found = jax.jit(lambda columns: times_columns(kernel, columns))(columns)
+def test_weights_of_numpy_may_be_constants_of_a_compiled_program(rng, product, width, kernel):
+    columns = rng.normal(size=(width, 7)).astype(np.float32)
+    found = jax.jit(lambda columns: product(kernel, columns))(columns)
     close(found, kernel.T @ columns, rtol=1e-5, atol=1e-5)
 
 
-def test_the_kernel_is_written_out_in_training_alone(rng, kernel):
-    columns = rng.normal(size=(5, 7)).astype(np.float32)
-    trained = jax.jit(jax.grad(lambda kernel: jnp.sum(times_columns(kernel, columns) ** 2)))
+def test_the_kernel_is_written_out_in_training_alone(rng, product, width, kernel):
+    columns = rng.normal(size=(width, 7)).astype(np.float32)
+    trained = jax.jit(jax.grad(lambda kernel: jnp.sum(product(kernel, columns) ** 2)))
     assert "optimization_barrier" in trained.lower(kernel).as_text()
-    assert "optimization_barrier" not in jax.jit(times_columns).lower(kernel, columns).as_text()
+    assert "optimization_barrier" not in jax.jit(product).lower(kernel, columns).as_text()
 
 
-def test_models_share_columns_under_vmap_and_so_do_their_gradients(rng):
-    kernels = rng.normal(size=(3, 5, 4)).astype(np.float32)
-    columns = rng.normal(size=(5, 7)).astype(np.float32)
-    found = jax.vmap(times_columns, in_axes=(0, None))(kernels, columns)
+def test_only_the_gradient_of_a_kernel_by_rows_that_lack_little_of_32_fills_them_up():
+    def lowered(function, width):
+        kernel, columns = np.ones((width, 4), np.float32), np.ones((width, 7), np.float32)
+        return jax.jit(function).lower(kernel, columns).as_text()
+
+    def gradient(product):
+        return jax.grad(lambda *given: jnp.sum(product(*given) ** 2))
+
+    assert "stablehlo.pad" in lowered(gradient(times_rows_of), 25)
+    for width in (24, 32, 33):
+        assert "stablehlo.pad" not in lowered(gradient(times_rows_of), width)
+    assert "stablehlo.pad" not in lowered(gradient(times_columns), 25)
+    assert "stablehlo.pad" not in lowered(times_rows_of, 25)
+
+
+def test_models_share_columns_under_vmap_and_so_do_their_gradients(rng, product, width):
+    kernels = rng.normal(size=(3, width, 4)).astype(np.float32)
+    columns = rng.normal(size=(width, 7)).astype(np.float32)
+    found = jax.vmap(product, in_axes=(0, None))(kernels, columns)
     expected = np.einsum("mio,in->mon", kernels, columns)
     close(found, expected, rtol=1e-5, atol=1e-5)
-    gradient = jax.vmap(jax.grad(lambda *given: jnp.sum(times_columns(*given) ** 2)), (0, None))
+    gradient = jax.vmap(jax.grad(lambda *given: jnp.sum(product(*given) ** 2)), (0, None))
     gradients = jax.jit(gradient)(kernels, columns)
     close(gradients, 2 * np.einsum("in,mon->mio", columns, expected), rtol=1e-5, atol=1e-4)
 
 
-def test_the_mixed_second_derivative_is_that_of_the_square(rng, kernel):
+def test_the_mixed_second_derivative_is_that_of_the_square(rng, product, width, kernel):
     """Of `|kernel.T c|^2` for one column: `d2/dK_io dc_j = 2 (K_jo c_i + 1[i = j] (K.T c)_o)`."""
-    column = rng.normal(size=5).astype(np.float32)
-    square = jax.grad(lambda *given: jnp.sum(times_columns(*given) ** 2))
+    column = rng.normal(size=width).astype(np.float32)
+    square = jax.grad(lambda *given: jnp.sum(product(*given) ** 2))
     found = jax.jacrev(square, argnums=1)(kernel, column)
     expected = 2 * np.einsum("jo,i->ioj", kernel, column)
-    expected += 2 * np.einsum("ij,o->ioj", np.eye(5), kernel.T @ column)
+    expected += 2 * np.einsum("ij,o->ioj", np.eye(width), kernel.T @ column)
     close(found, expected, rtol=1e-5, atol=1e-4)
 
 
-def test_whole_numbers_have_a_gradient_in_the_kernel(rng, kernel):
-    columns = rng.integers(0, 9, (5, 7)).astype(np.uint8)
-    gradient = jax.grad(lambda kernel: jnp.sum(times_columns(kernel, columns)))(kernel)
+def test_whole_numbers_have_a_gradient_in_the_kernel(rng, product, width, kernel):
+    columns = rng.integers(0, 9, (width, 7)).astype(np.uint8)
+    gradient = jax.grad(lambda kernel: jnp.sum(product(kernel, columns)))(kernel)
     close(gradient, np.tile(columns.sum(axis=1)[:, None], (1, 4)), rtol=1e-6)
 
 

@@ -55,10 +55,40 @@ def test_devices_do_not_change_the_models(monkeypatch):
 def test_no_device_works_on_filling_alone():
     build = sweeps.builder("CE")
     one = sweeps.run(build, {n: v[:1, :1] for n, v in SETTINGS.items()}, PROBLEMS[:1])
-    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, "problems", 1)
-    assert _plan.make_plan(3, 1, 8, None) == _plan.Plan(3, 1, "problems", 3)
+    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, 1, "problems", 1)
+    assert _plan.make_plan(3, 1, 8, None) == _plan.Plan(3, 1, 1, "problems", 3)
     every = run_ce(SETTINGS, PROBLEMS)
     close(one.test_logits[0], every.test_logits[0][:1])
+
+
+@pytest.mark.parametrize("method", ["CE", "FAML"])
+def test_training_trials_group_by_group_changes_nothing(monkeypatch, method):
+    """On one device, of which each program call trains 9 trials, 4 at a time, or 9 at once."""
+    monkeypatch.setattr(jax, "device_count", lambda: 1)
+    settings, options = sweeps.make_settings(method, 2, 9), {"metric": sweeps.likelihood}
+    run = functools.partial(sweeps.run, sweeps.builder(method), settings, PROBLEMS, **options)
+    together = run(models_per_program=None)
+    monkeypatch.setitem(_plan._ROWS_A_STEP, "cpu", 4 * sweeps.BATCH)
+    assert _plan.make_plan(2, 9, sweeps.BATCH, None) == _plan.Plan(1, 9, 3, "problems", 1)
+    close(run(models_per_program=None), together)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((1, 64, 4096, None), (1, 64, 4, "trials", 2)),
+        ((1, 300, 4096, None), (1, 104, 4, "trials", 2)),
+        ((10, 24, 1024, None), (2, 24, 12, "problems", 2)),
+        ((10, 500, 64, None), (2, 250, 250, "problems", 2)),
+        ((5, 9, 1024, 8), (2, 3, 3, "problems", 2)),
+        ((1, 9, 1024, 3), (1, 2, 1, "trials", 2)),
+    ],
+)
+def test_a_chunk_is_what_fits_its_device_in_turns_that_fit_its_caches(
+    monkeypatch, arguments, expected
+):
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    assert _plan.make_plan(*arguments) == expected
 
 
 def test_scoring_rows_block_by_block_changes_nothing(monkeypatch):
