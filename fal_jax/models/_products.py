@@ -21,9 +21,10 @@ def times_columns(kernel: jax.Array, columns: jax.Array) -> jax.Array:
 def times_rows(kernel: jax.Array, rows: jax.Array) -> jax.Array:
     """`kernel.T @ rows.T`, from `[in, out]` and `[..., in]` to `[out, ...]`.
 
-    As `times_columns`, for a batch as it comes. On a CPU the kernel's gradient fills up rows that
-    lack at most 7 values of whole 32s, since XLA takes half as long again for 25 to 31 values as
-    for 32. Columns would have to be written across for that, which costs more.
+    As `times_columns`, for a batch as it comes. In training on a CPU rows that lack at most 7
+    values of whole 32s are filled up, since XLA takes half as long again for the kernel's gradient
+    with 25 to 31 values as with 32. Columns would have to be written across for that, which costs
+    more.
     """
     return _promoted(_by_rows, kernel.T, jnp.moveaxis(rows, -1, 0))
 
@@ -49,8 +50,8 @@ def _filled(matrix: jax.Array, columns: jax.Array) -> jax.Array:
     return _plain(jnp.pad(matrix, ((0, 0), (0, short))), rows.T)
 
 
-def _differentiable(of_kernel: Product) -> Product:
-    """The product; `of_kernel` computes the part of its derivative that is linear in the kernel."""
+def _differentiable(in_training: Product) -> Product:
+    """The product; where it is differentiated, `in_training` computes it and its kernel's part."""
 
     @jax.custom_jvp
     def product(matrix: jax.Array, columns: jax.Array) -> jax.Array:
@@ -64,8 +65,8 @@ def _differentiable(of_kernel: Product) -> Product:
         written = jax.lax.platform_dependent(
             matrix, cpu=jax.lax.optimization_barrier, default=lambda matrix: matrix
         )
-        moved = of_kernel(matrix_dot, columns) + _plain(matrix, columns_dot)
-        return _plain(written, columns), moved
+        moved = in_training(matrix_dot, columns) + _plain(matrix, columns_dot)
+        return in_training(written, columns), moved
 
     return product
 

@@ -89,7 +89,7 @@ def test_the_kernel_is_written_out_in_training_alone(rng, product, width, kernel
     assert "optimization_barrier" not in jax.jit(product).lower(kernel, columns).as_text()
 
 
-def test_only_the_gradient_of_a_kernel_by_rows_that_lack_little_of_32_fills_them_up():
+def test_training_alone_fills_up_rows_that_lack_little_of_32():
     def lowered(function, width):
         kernel, columns = np.ones((width, 4), np.float32), np.ones((width, 7), np.float32)
         return jax.jit(function).lower(kernel, columns).as_text()
