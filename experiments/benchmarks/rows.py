@@ -51,7 +51,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--rounds", type=command.positive, default=3, help="default: 3")
     add("--rows", type=command.positive, default=10_000_000, help="default: 10,000,000")
     add("--models", type=command.positive, nargs="+", default=[1, 32], metavar="NUMBER",
-        help="that train side by side (default: 1 and 32)")  # fmt: skip
+        help="of a run (default: 1 and 32)")  # fmt: skip
     add("--batch-size", type=command.positive, default=1024, help="default: 1024")
     add("--out", type=pathlib.Path, default=pathlib.Path("runs"), help="default: runs")
     return parser.parse_args(arguments)

@@ -92,7 +92,7 @@ def classifier(body: Model, head: Head) -> Model:
 
 
 def perceptron(widths: Sequence[int], activations: Sequence[Activation | None]) -> Model:
-    """Linear layers from each width to the next, each followed by its activation."""
+    """Linear layers, at least one, from each width to the next; after each its activation."""
     return from_nnx(lambda rngs: _Body(widths, activations, rngs))
 
 

@@ -38,16 +38,16 @@ def _plain(matrix: jax.Array, columns: jax.Array) -> jax.Array:
 
 
 def _filled_on_cpu(matrix: jax.Array, columns: jax.Array) -> jax.Array:
-    return jax.lax.platform_dependent(matrix, columns, cpu=_filled, default=_plain)
-
-
-def _filled(matrix: jax.Array, columns: jax.Array) -> jax.Array:
-    """The product of both, filled up with zeros along what they share, if little is lacking."""
+    """On a CPU, both filled up along what they share if they lack little of whole 32s."""
     short = -len(columns) % 32
     if columns.ndim != 2 or not 0 < short < 8:
         return _plain(matrix, columns)
-    rows = jnp.pad(columns.T, ((0, 0), (0, short)))
-    return _plain(jnp.pad(matrix, ((0, 0), (0, short))), rows.T)
+
+    def filled(matrix: jax.Array, columns: jax.Array) -> jax.Array:
+        rows = jnp.pad(columns.T, ((0, 0), (0, short)))
+        return _plain(jnp.pad(matrix, ((0, 0), (0, short))), rows.T)
+
+    return jax.lax.platform_dependent(matrix, columns, cpu=filled, default=_plain)
 
 
 def _differentiable(in_training: Product) -> Product:

@@ -1,7 +1,7 @@
 """The compiled programs of a sweep: start, an epoch with its validation, and the last scores.
 
 Each is written for one model and mapped over `[problems, trials]`. The models that share a problem
-share its batches, and their first layers are one matrix product.
+share its batches, and the first layers of a group of them are one matrix product.
 """
 
 import functools
@@ -126,35 +126,33 @@ def programs(
     shared = split if over == "problems" else everywhere
     models = split if over == "problems" else PartitionSpec(None, "models")
 
-    def mapped(
-        function: Callable, given: tuple, num_shared: int, *flags: PartitionSpec
-    ) -> Callable:
-        """Over the models, of two arguments; then over problems, of some more that these share."""
+    def mapped(function: Callable, given: tuple, num_shared: int, num_flags: int) -> Callable:
+        """Over the trials, of two arguments; then over problems, of some more that these share."""
         over_trials = _mapped(functools.partial(function, *given), 2, group)
         over_problems = _mapped(over_trials, 2 + num_shared)
         over_problems.__name__ = function.__name__  # what profilers call the program
-        specs = (models, models, *[shared] * num_shared, *flags)
+        specs = (models, models, *[shared] * num_shared, *[everywhere] * num_flags)
         # No collective is inside, so there is nothing for check_vma to check.
         return jax.shard_map(
             over_problems, mesh=mesh, in_specs=specs, out_specs=models, check_vma=False
         )
 
     return Programs(
-        jax.jit(functools.partial(_start, build)),
-        jax.jit(mapped(_epoch, (build, metric), 2, *[everywhere] * 3), donate_argnums=0),
-        jax.jit(mapped(_score, (build,), 1)),
+        _starter(build),
+        jax.jit(mapped(_epoch, (build, metric), 2, 3), donate_argnums=0),
+        jax.jit(mapped(_score, (build,), 1, 0)),
         (NamedSharding(mesh, models), NamedSharding(mesh, shared)),
     )
 
 
-def _mapped(function: Callable, count: int, size: int | None = None) -> Callable:
-    """The function over a leading axis of its first arguments, `size` at a time or all at once.
+def _mapped(function: Callable, num_leading: int, size: int | None = None) -> Callable:
+    """The function over the leading axis of its first arguments, `size` at a time or all at once.
 
-    An axis of size 1 is none: plain products are faster than batches of one.
+    One alone is no axis: plain products are faster than batches of one.
     """
 
     def mapped(*arguments):
-        leading, shared = arguments[:count], arguments[count:]
+        leading, shared = arguments[:num_leading], arguments[num_leading:]
         number = jax.tree.leaves(leading)[0].shape[0]
 
         def each(given: tuple):
@@ -165,9 +163,14 @@ def _mapped(function: Callable, count: int, size: int | None = None) -> Callable
             return jax.tree.map(lambda leaf: leaf[None], only)
         if size is None or size >= number:
             return jax.vmap(each)(leading)
-        return jax.lax.map(each, leading, batch_size=size)
+        return jax.lax.map(each, leading, batch_size=None if size == 1 else size)
 
     return mapped
+
+
+@functools.lru_cache(maxsize=64)
+def _starter(build: Build) -> Callable[..., Carry]:
+    return jax.jit(functools.partial(_start, build))
 
 
 def _start(

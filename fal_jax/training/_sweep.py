@@ -12,7 +12,7 @@ import numpy as np
 
 from fal_jax.models import Params
 from fal_jax.training._chunks import Chunk, Options, Outcome, Runner
-from fal_jax.training._plan import Plan, make_plan, parts
+from fal_jax.training._plan import Plan, make_plan, parts, room
 from fal_jax.training._problems import Capacity, Problem, checked, known, most_rows
 from fal_jax.training._programs import Best, Build, Metric, binned_average_precision, programs
 
@@ -79,8 +79,9 @@ def sweep(
       evaluate_every: epochs from one evaluation to the next; the last epoch always is.
       metric: `metric(logits, labels, where) -> scalar`, larger is better.
       capacity: the most rows of any problem; None looks at all of them first.
-      models_per_program: how many train side by side at most; None is what suits the device. On
-        an accelerator these models' problems must fit its memory: of large ones, allow fewer.
+      models_per_program: how many one call trains at most, all side by side; None is what suits
+        the devices, on a CPU some 64 each, in groups that fit its caches. An accelerator never
+        holds the rows of more problems than half its memory has room for.
       folder: where finished chunks are kept, so that the same call goes on after a kill. It does
         not know what `build` does: use another folder for another method.
       on_epoch: called as `on_epoch(done, total)`, in model-epochs.
@@ -110,7 +111,8 @@ def sweep(
     options = _options(num_epochs, batch_size, seed, keep, evaluate_every, metric)
     values, key_data = _settings(settings, len(problems), seed)
     capacity = capacity or most_rows(problems)
-    plan = make_plan(len(problems), key_data.shape[1], batch_size, models_per_program)
+    most = room(problems, capacity)
+    plan = make_plan(len(problems), key_data.shape[1], batch_size, models_per_program, most)
     compiled = programs(build, metric, plan.group, plan.over, plan.devices)
     progress = _progress(math.prod(key_data.shape[:2]) * num_epochs, on_epoch)
     runner = Runner(compiled, capacity, options, None if folder is None else pathlib.Path(folder))

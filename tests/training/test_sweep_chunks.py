@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fal_jax import training
-from fal_jax.training import _chunks, _feed, _plan
+from fal_jax.training import _chunks, _feed, _plan, _programs
 from tests.training import sweeps
 
 close = functools.partial(chex.assert_trees_all_close, rtol=2e-4, atol=2e-4)
@@ -36,6 +36,10 @@ def test_a_sweep_is_compiled_once_and_the_next_not_at_all(caplog):
     settings = {name: values[::-1] for name, values in SETTINGS.items()}
     options = {"num_epochs": 4, "keep": "last", "evaluate_every": 2, "seed": 3}
     assert not sweeps.compiled(caplog, lambda: sweeps.run(build, settings, others, **options))
+    few = {name: values[:, :4] for name, values in SETTINGS.items()}
+    shapes = sweeps.compiled(caplog, lambda: sweeps.run(build, few, PROBLEMS))
+    assert shapes["_epoch"] == 1
+    assert "_start" not in shapes
 
 
 @pytest.mark.parametrize("models", [1, 1000, None])
@@ -55,40 +59,45 @@ def test_devices_do_not_change_the_models(monkeypatch):
 def test_no_device_works_on_filling_alone():
     build = sweeps.builder("CE")
     one = sweeps.run(build, {n: v[:1, :1] for n, v in SETTINGS.items()}, PROBLEMS[:1])
-    assert _plan.make_plan(1, 1, 8, None) == _plan.Plan(1, 1, 1, "problems", 1)
-    assert _plan.make_plan(3, 1, 8, None) == _plan.Plan(3, 1, 1, "problems", 3)
+    assert _plan.make_plan(1, 1, 8, None, 1) == (1, 1, 1, "problems", 1)
+    assert _plan.make_plan(3, 1, 8, None, 1) == (3, 1, 1, "problems", 3)
     every = run_ce(SETTINGS, PROBLEMS)
     close(one.test_logits[0], every.test_logits[0][:1])
 
 
+GROUPS = {
+    "one device": (1, 2, 4, (1, 9, 3, "problems", 1)),
+    "problems split": (2, 2, 4, (2, 9, 3, "problems", 2)),
+    "trials split": (2, 1, 2, (1, 12, 2, "trials", 2)),
+    "one by one": (1, 1, 1, (1, 9, 1, "problems", 1)),
+}
+
+
+@pytest.mark.parametrize("case", GROUPS.values(), ids=GROUPS)
 @pytest.mark.parametrize("method", ["CE", "FAML"])
-def test_training_trials_group_by_group_changes_nothing(monkeypatch, method):
-    """On one device, of which each program call trains 9 trials, 4 at a time, or 9 at once."""
-    monkeypatch.setattr(jax, "device_count", lambda: 1)
-    settings, options = sweeps.make_settings(method, 2, 9), {"metric": sweeps.likelihood}
-    run = functools.partial(sweeps.run, sweeps.builder(method), settings, PROBLEMS, **options)
-    together = run(models_per_program=None)
-    monkeypatch.setitem(_plan._ROWS_A_STEP, "cpu", 4 * sweeps.BATCH)
-    assert _plan.make_plan(2, 9, sweeps.BATCH, None) == _plan.Plan(1, 9, 3, "problems", 1)
-    close(run(models_per_program=None), together)
+def test_training_trials_group_by_group_changes_nothing(monkeypatch, method, case):
+    num_devices, num_problems, side_by_side, plan = case
+    settings = sweeps.make_settings(method, num_problems, 9)
+    options = {"metric": sweeps.likelihood, "models_per_program": None}
+    problems = PROBLEMS[:num_problems]
+    together = sweeps.run(sweeps.builder(method), settings, problems, **options)
+    monkeypatch.setattr(jax, "device_count", lambda: num_devices)
+    monkeypatch.setitem(_plan._ROWS_A_STEP, "cpu", side_by_side * sweeps.BATCH)
+    assert _plan.make_plan(num_problems, 9, sweeps.BATCH, None, 1) == plan
+    close(sweeps.run(sweeps.builder(method), settings, problems, **options), together)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        ((1, 64, 4096, None), (1, 64, 4, "trials", 2)),
-        ((1, 300, 4096, None), (1, 104, 4, "trials", 2)),
-        ((10, 24, 1024, None), (2, 24, 12, "problems", 2)),
-        ((10, 500, 64, None), (2, 250, 250, "problems", 2)),
-        ((5, 9, 1024, 8), (2, 3, 3, "problems", 2)),
-        ((1, 9, 1024, 3), (1, 2, 1, "trials", 2)),
-    ],
-)
-def test_a_chunk_is_what_fits_its_device_in_turns_that_fit_its_caches(
-    monkeypatch, arguments, expected
-):
-    monkeypatch.setattr(jax, "device_count", lambda: 2)
-    assert _plan.make_plan(*arguments) == expected
+def test_a_group_is_one_batch_of_models_and_one_model_is_none():
+    def shapes(number, size):
+        """Of the products in a program of as many models; and whether it goes through groups."""
+        mapped = _programs._mapped(lambda given, shared: given @ shared, 1, size)
+        text = str(jax.make_jaxpr(mapped)(np.ones((number, 2, 3)), np.ones((3, 4))))
+        return re.findall(r"f32(\[[\d,]+\]) = dot_general", text), "scan" in text
+
+    assert shapes(9, 3) == (["[3,2,4]"], True)
+    assert shapes(9, 1) == (["[2,4]"], True)
+    assert shapes(9, 9) == shapes(9, None) == (["[9,2,4]"], False)
+    assert shapes(1, 3) == (["[2,4]"], False)
 
 
 def test_scoring_rows_block_by_block_changes_nothing(monkeypatch):
