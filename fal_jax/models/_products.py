@@ -22,9 +22,8 @@ def times_rows(kernel: jax.Array, rows: jax.Array) -> jax.Array:
     """`kernel.T @ rows.T`, from `[in, out]` and `[..., in]` to `[out, ...]`.
 
     As `times_columns`, for a batch as it comes. In training on a CPU rows that lack at most 7
-    values of whole 32s are filled up, since XLA takes half as long again for the kernel's gradient
-    with 25 to 31 values as with 32. Columns would have to be written across for that, which costs
-    more.
+    values of whole 32s are filled up, since XLA takes longer for the kernel's gradient with 25 to
+    31 values than with 32. Columns would have to be written across for that, which costs more.
     """
     return _promoted(_by_rows, kernel.T, jnp.moveaxis(rows, -1, 0))
 

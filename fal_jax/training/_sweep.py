@@ -80,8 +80,8 @@ def sweep(
       metric: `metric(logits, labels, where) -> scalar`, larger is better.
       capacity: the most rows of any problem; None looks at all of them first.
       models_per_program: how many one call trains at most, all side by side; None is what suits
-        the devices, on a CPU some 64 each, in groups that fit its caches. An accelerator never
-        holds the rows of more problems than half its memory has room for.
+        the devices, on a CPU some 64 each, in groups that fit its caches. An accelerator holds the
+        rows of one problem or of as many as half its memory has room for.
       folder: where finished chunks are kept, so that the same call goes on after a kill. It does
         not know what `build` does: use another folder for another method.
       on_epoch: called as `on_epoch(done, total)`, in model-epochs.
